@@ -96,7 +96,7 @@ def test_a_ticket_is_proposed_read_approved_and_done(browser: Browser, andon: An
         dialog.get_by_label("Ticket at desk, LINE3").check()
         dialog.get_by_label("Why?").fill("second time this week")
         dialog.get_by_role("button", name="Propose").click()
-        expect(panel).to_contain_text("Waits for approval, proposed")
+        expect(panel).to_contain_text("Waiting for approval, proposed")
         expect(other.page.get_by_role("region", name="Waiting for approval")).to_contain_text("Open a ticket at desk")
         expect(page.locator("#actions-count")).to_contain_text("1")
         panel.get_by_role("link", name="Open a ticket at desk").click()
@@ -124,7 +124,7 @@ def test_a_ticket_is_proposed_read_approved_and_done(browser: Browser, andon: An
         expect(panel.get_by_role("link", name="OPS-1")).to_be_visible()
         assert faults(page, [(360, "dark"), (1280, "light")]) == []
         panel.get_by_role("button", name="Propose").click()
-        expect(dialog).to_contain_text("OPS-1 is open at desk already.")
+        expect(dialog).to_contain_text("OPS-1 is already open at desk.")
         assert dialog.get_by_label("Ticket at desk").count() == 0
     deeds = andon.sql("SELECT action FROM audit WHERE action LIKE 'action.%' AND subject = 'action 1' ORDER BY id")
     assert [deed for (deed,) in deeds][:2] == ["action.propose", "action.approve"]
@@ -178,7 +178,7 @@ def test_what_nobody_is_sure_of_asks_a_person(browser: Browser, andon: Andon, co
         asked = page.get_by_role("region", name="Was it done?")
         expect(asked).to_contain_text("Was this ticket opened?")
         card = page.get_by_role("region", name="Open a ticket at desk")
-        expect(card).to_contain_text("Look into desk, and say what you found.")
+        expect(card).to_contain_text("Check desk and say what you found.")
         assert faults(page) == []
         card.get_by_role("button", name="It was done", exact=True).click()
         dialog = page.get_by_role("dialog")
@@ -207,7 +207,7 @@ def test_rows_are_reached_and_opened_by_keys(browser: Browser, andon: Andon) -> 
             page.keyboard.press(key)
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/actions/{id_}")
-        expect(page.get_by_role("region", name="Send a message to desk")).to_contain_text("Waits for approval")
+        expect(page.get_by_role("region", name="Send a message to desk")).to_contain_text("Waiting for approval")
         expect(page.get_by_role("region", name="Connected systems")).to_contain_text("1 waiting for approval")
 
 

@@ -72,7 +72,7 @@ def test_an_answer_is_text_with_citations_that_open(browser: Browser, site: str,
         expect(words).to_contain_text("https://evil.example/b")
         expect(words.locator("ol li")).to_have_count(2)
         expect(words).to_contain_text("Look at fuse F4 first [record 999: not found]")
-        expect(answer).to_contain_text("It cites records it was never shown")
+        expect(answer).to_contain_text("The answer cites a record that the model was not shown")
         assert words.locator("img, a:not(.cite)").count() == 0
         assert page.get_by_role("searchbox").input_value() == ""
         words.get_by_role("link", name="Record 2").click()
@@ -95,7 +95,7 @@ def test_a_question_that_follows_is_stopped_and_shown_to_others(browser: Browser
         expect(waiting).to_contain_text("Looking at the records")
         model.wait_until("running")
         waiting.get_by_role("button", name="Stop").click()
-        expect(waiting).to_contain_text("Stopped before its end.")
+        expect(waiting).to_contain_text("Stopped early.")
         put(page, "and now?")
         after = page.get_by_role("article", name="and now?")
         expect(after).to_contain_text("place Packing line 2")

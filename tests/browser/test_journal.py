@@ -117,7 +117,7 @@ def test_filters_stand_in_the_address(browser: Browser, site: str) -> None:
         page = one.page
         page.get_by_role("searchbox").fill("nothing like this")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("No record matches in this time (Last 8 h). 2 filters are on.")).to_be_visible()
+        expect(page.get_by_text("No record matches in this period (Last 8 h). 2 filters are on.")).to_be_visible()
         page.get_by_role("button", name="Where").click()
         page.get_by_label("Area, line, machine, host or source").fill("line 1")
         page.get_by_role("button", name="Show this place").click()
@@ -188,7 +188,7 @@ def test_records_that_come_wait_or_show_themselves(browser: Browser, site: str, 
     """At the top and untouched they come in; after a press they wait behind "n new", paused too; a flood is cut."""
     with opened(browser, f"{site}journal?text=first") as one:
         page = one.page
-        expect(page.get_by_text("No record matches in this time (Last 8 h). 1 filter is on.")).to_be_visible()
+        expect(page.get_by_text("No record matches in this period (Last 8 h). 1 filter is on.")).to_be_visible()
         expect(page.locator("[data-live]")).to_contain_text("Live")
         publish(andon, log("first", timestamp=at(0), service="tail"))
         expect(page.locator("#rows [data-open]")).to_have_text("first")

@@ -71,7 +71,7 @@ def test_it_says_how_andon_stands_and_no_secret(browser: Browser, andon: Andon) 
     """Every panel is there at every width; no key, password or login stands in any page, whatever is set."""
     with opened(browser, address(andon)) as one:
         page = one.page
-        for name in ("Sources", "Ways in", "Waiting for an answer", "Model", "Broker and stream", "Disk and retention"):
+        for name in ("Sources", "Inputs", "Waiting for an answer", "Model", "Broker and stream", "Disk and retention"):
             expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
         expect(page.get_by_role("region", name="Sources")).to_contain_text("press-01")
         expect(page.get_by_role("region", name="Broker and stream")).to_contain_text("as Andon needs them")
@@ -109,8 +109,10 @@ def test_what_could_not_be_read_is_shown_tried_again_and_deleted(browser: Browse
         panel.get_by_role("button", name="Delete all").click()
         expect(dialog.get_by_role("heading")).to_contain_text("for good?")
         dialog.get_by_role("button", name="Delete").click()
-        expect(panel).to_contain_text("Every message could be read.")
-        expect(other.page.get_by_role("region", name="Not readable")).to_contain_text("Every message could be read.")
+        expect(panel).to_contain_text("Every message could be understood.")
+        expect(other.page.get_by_role("region", name="Not readable")).to_contain_text(
+            "Every message could be understood."
+        )
         deeds = andon.sql("SELECT action FROM audit WHERE action LIKE 'rejects.%' ORDER BY id")
         assert [one for (one,) in deeds] == ["rejects.retry", "rejects.delete"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -121,3 +122,24 @@ def test_what_others_do_to_their_broker_is_told(tmp_path: Path) -> None:
         assert andon.get("/readyz")[0] == 503
         asyncio.run(change(url, {"max_msg_size": -1}, {}))
         until(lambda: andon.get("/readyz")[0] == 200, "/readyz to be well again")
+
+
+def test_the_head_of_an_address_is_that_of_its_answer(tmp_path: Path) -> None:
+    """Monitoring and link checkers ask by HEAD: status and kind are those of a GET, and no body comes."""
+
+    def asked(method: str, path: str) -> tuple[int, str | None, int]:
+        connection = http.client.HTTPConnection("127.0.0.1", andon.http_port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, headers={"Accept": "text/html"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers["content-type"], len(answer.read())
+        finally:
+            connection.close()
+
+    with running(tmp_path) as andon:
+        for path in ("/", "/journal", "/readyz", "/healthz", "/metrics", "/api/logs", "/openapi.json", "/nowhere"):
+            status, kind, length = asked("GET", path)
+            assert length, path
+            assert asked("HEAD", path) == (status, kind, 0)
+        assert asked("HEAD", "/live/now") == (200, "text/event-stream; charset=utf-8", 0)
+        assert asked("HEAD", "/api/export") == (*asked("GET", "/api/export")[:2], 0)

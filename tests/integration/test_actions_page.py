@@ -93,7 +93,7 @@ def test_buttons_are_for_those_who_may_press_them(house: Site) -> None:
     admin = house.visitor("Ad")
     assert "Approve</button>" in admin.get(path).text
     answer = press(admin, f"{path}/approve", seen=made.digest)
-    assert (answer.status, "Approved. It is sent now." in answer.text) == (200, True)
+    assert (answer.status, "Approved. It is being sent." in answer.text) == (200, True)
     assert house.change(actions.action, made.id).decided_by == "Ad"
 
 
@@ -178,7 +178,7 @@ def test_a_mail_is_read_line_by_line(house: Site) -> None:
     who = house.visitor("Vi")
     page = who.get(f"/actions/{made.id}").text
     assert "Date: {date}\nSubject: stopped\n\ntext \\x0d alone</pre>" in page
-    assert "byte for byte; lines end in CR LF" in page
+    assert "byte for byte; lines end with CR LF" in page
     assert "<code>{date}</code> is known only when it is sent" in page
     for words in ("RCPT TO: night@plant.example", "Replies go to nobody.", "route night"):
         assert words in page
@@ -188,11 +188,11 @@ def test_a_mail_is_read_line_by_line(house: Site) -> None:
 def test_what_an_approval_covers_is_said_once(house: Site) -> None:
     """A ticket's covers what follows on it, and a message's does not; nothing says otherwise beside it."""
     ticket, message = proposed(house), proposed(house, do="message")
-    covers = "<dt>Approval covers</dt><dd>exactly what stands below, once"
+    covers = "<dt>Approval covers</dt><dd>exactly the requests below, once"
     who = house.visitor("Vi")
     page = who.get(f"/actions/{ticket.id}").text
-    assert f"{covers}; and later, on this ticket: a comment that tells of later occurrences, at most every 1 h;" in page
-    assert "approves as well" not in page
+    assert f"{covers}; later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
+    assert "also approves" not in page
     assert f"{covers}</dd>" in who.get(f"/actions/{message.id}").text
 
 

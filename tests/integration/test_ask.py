@@ -224,7 +224,7 @@ def test_a_model_that_never_stops_looking_is_answered_for(ollama: Ollama, site: 
     answer = asked(site, ollama.url, tool_calls=3)
     assert answer.mode == "none"
     assert answer.reason is not None
-    assert "gave no answer" in answer.reason
+    assert "gave no usable answer" in answer.reason
     assert ollama.calls <= 5
 
 
@@ -272,7 +272,7 @@ def test_a_server_that_refuses_a_temperature_is_asked_without(ollama: Ollama, si
         ("503", "is busy"),
         ("garbage", "no answer"),
         ("only-thinking", "empty answer"),
-        ("empty", "no answer that can be used"),
+        ("empty", "no usable answer"),
     ],
 )
 def test_a_model_in_trouble_leaves_the_facts_as_the_answer(
@@ -292,7 +292,7 @@ def test_without_a_model_the_answer_tells_problems_explanations_and_fixes(site: 
     answer = asked(site, None)
     assert (answer.mode, answer.calls) == ("none", 0)
     assert answer.reason == "no model is configured (PROVIDER=PLAYBOOK)"
-    assert "First came problem 1" in answer.text
+    assert "The earliest was problem 1" in answer.text
     assert "fuse F12" in answer.text
     assert "Confirmed fix: Cleaned the filter of the cabinet (cause: Dust)" in answer.text
     assert "Badge" not in answer.text

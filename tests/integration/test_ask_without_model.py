@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from andon.app.investigation import investigator
+from andon.app.web.page.screens.ask import for_the_floor
 from andon.core.errors import UnknownName
 from andon.core.models import utc_text
 from andon.core.settings.settings import Settings
@@ -86,7 +87,7 @@ def test_the_floods_first_out_and_what_is_active_are_told(site: Path) -> None:
     (flood,) = answer.facts["first_out"]
     assert flood["log"]["message"] == "Weld current below limit on gun 4"
     assert f"at {DAY:%Y-%m-%d} 01:00:00 UTC, weld-31" in answer.text
-    assert "First-out of the flood of" in answer.text
+    assert "First-out of the flood from" in answer.text
     assert {one["code"] for one in answer.facts["active"]} == {"E-4711", "E-4712"}
     assert "Active now: 2 alarms, 1 of them acknowledged: conveyor-3: E-471" in answer.text
 
@@ -133,24 +134,24 @@ def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> Non
     [
         ("the most frequent?", "frequent", "1. WARNING, 800 times, problem"),
         ("die häufigsten Störungen dieser Woche", "frequent", "1. WARNING, 800 times, problem"),
-        ("what about log 514", "log", "Log 514: WARNING of 2025-01-15"),
+        ("what about log 514", "log", "Log 514: WARNING at 2025-01-15"),
         ("what is in log 99999", "log", "There is no log 99999: ids go from 1 to 848."),
-        ("log #514", "log", "Log 514: WARNING of 2025-01-15"),
-        ("compare logs 5, 6 and 7", "log", "Log 7: WARNING of 2025-01-15"),
+        ("log #514", "log", "Log 514: WARNING at 2025-01-15"),
+        ("compare logs 5, 6 and 7", "log", "Log 7: WARNING at 2025-01-15"),
         ("what about #1", "problem", "Problem 1 (ERROR): 18 logs"),
         (
             "what was the last fault on L3",
             "last",
-            "The last one is log 546, ERROR of 2025-01-15 02:07:20 UTC on conv-33",
+            "The last one is log 546, ERROR at 2025-01-15 02:07:20 UTC on conv-33",
         ),
         ("top 2 machines", "where", "2. conveyor-3: 18 logs of 2 problems"),
-        ("tell me about problems 1 and 12", "problem", "There is no problem 12: 10 are known"),
+        ("tell me about problems 1 and 12", "problem", "There is no problem 12. 10 are known"),
         ("what is new since yesterday", "new", "9 problems seen for the first time then"),
         ("was ist neu seit gestern", "new", "9 problems seen for the first time then"),
         ("what is active now", "active", "2 alarms are active now:"),
         ("was steht an?", "active", "2 alarms are active now:"),
-        ("what was first?", "first", "First-out of the flood of"),
-        ("was war zuerst?", "first", "First-out of the flood of"),
+        ("what was first?", "first", "First-out of the flood from"),
+        ("was war zuerst?", "first", "First-out of the flood from"),
         ("how do I fix E-4711", "fix", "No fix is confirmed for it yet"),
         ("wie behebe ich E4711?", "fix", "A part lies across gate 2."),
         ("which fix worked for the weld current", "fix", "by Mia: Replaced the caps of gun 4"),
@@ -168,7 +169,7 @@ def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> Non
         ("temperature alarm oven 2", "overview", "4 logs with 'oven 2' of 1 problem"),
         ("what is wrong with press 4", "overview", "place press-4: 12 logs of 2 problems"),
         ("hello", "help", "Ask about a time, a place"),
-        ("asdf qwer zxcv", "overview", "No problem reads like 'asdf' or 'qwer' or 'zxcv', then or at any other time."),
+        ("asdf qwer zxcv", "overview", "No problem mentions 'asdf' or 'qwer' or 'zxcv', then or at any other time."),
         ("?!", "overview", "842 logs of 10 problems"),
         ("will line 3 stop tomorrow?", "overview", "'tomorrow' is yet to come"),
         ("what happened on 2025-02-30", "overview", "The time that the question names is in no calendar."),
@@ -189,8 +190,8 @@ def test_where_nothing_was_logged_it_says_what_was_searched_and_what_is_nearest(
     answer = asked(site, "why did line 3 stop last night?", now=later)
     first, second, third = answer.text.splitlines()[:3]
     assert first == "From 2025-02-23 18:00:00 UTC to 2025-02-24 06:00:00 UTC, place L3: no log."
-    assert second.startswith("The last one before is of 2025-01-15 05:50:00 UTC, hmi-3: Guard door closed [log ")
-    assert third == "What follows is about the same hours of the nearest day that has any."
+    assert second.startswith("The last log before that time: 2025-01-15 05:50:00 UTC, hmi-3: Guard door closed [log ")
+    assert third == "What follows covers the same hours of the nearest day with logs."
     assert "From 2025-01-14 18:00:00 UTC to 2025-01-15 06:00:00 UTC, place L3: 837 logs" in answer.text
     assert answer.facts["nearest"]["timestamp"] == "2025-01-15T05:50:00.000Z"
     assert answer.facts["window"]["asked"]["since"] == "2025-02-23T18:00:00.000Z"
@@ -199,7 +200,7 @@ def test_where_nothing_was_logged_it_says_what_was_searched_and_what_is_nearest(
 def test_before_all_that_is_stored_the_first_log_is_the_nearest(site: Path) -> None:
     answer = asked(site, "what happened on 2024-06-01?")
     assert "From 2024-06-01 00:00:00 UTC to 2024-06-02 00:00:00 UTC: no log." in answer.text
-    assert "The first one after is of 2025-01-08 03:00:00 UTC" in answer.text
+    assert "The first log after that time: 2025-01-08 03:00:00 UTC" in answer.text
 
 
 def test_words_that_nothing_of_the_time_has_are_found_at_another(site: Path) -> None:
@@ -269,7 +270,7 @@ def test_the_time_of_an_answer_is_told(site: Path) -> None:
         ("wie lange war der Feeder leer", "duration", "8 times"),
         ("which alarms are not acknowledged", "active", "1 alarm is active and not acknowledged now:"),
         ("any emergancy today", "overview", "'emergancy' is read as 'emergency'."),
-        ("what did the night shift see", "overview", "Shift night of 2025-01-14, 22:00 to 06:00, is meant."),
+        ("what did the night shift see", "overview", "This is about shift night of 2025-01-14, 22:00 to 06:00."),
         ("when did the guard door last open", "before", "Last at 2025-01-15"),
     ],
 )
@@ -313,3 +314,76 @@ def test_how_long_an_alarm_was_active_is_counted_within_the_time(tmp_path: Path)
     assert "1 h 20 min (2 times" in whole.text
     part = asked(path, "how long was E-77 active between 1:10 and 1:25", now=DAY + timedelta(hours=9))
     assert "10 min (1 time" in part.text
+
+
+@pytest.mark.parametrize(
+    "question", ["why did line 3 stop?", "what stopped L3 last night", "warum stand Linie 3 heute Nacht?"]
+)
+def test_why_a_line_stopped_is_answered_before_anything_else(site: Path, question: str) -> None:
+    """The alarm that began the flood, then the log that names the stop and what came right before it, in order."""
+    answer = asked(site, question)
+    assert answer.facts["route"] == "stop"
+    lines = [line for line in answer.text.splitlines() if not line.startswith("This is about")]
+    assert lines[0] == "First-out, the alarm that began each flood (the largest flood first):"
+    assert lines[1].startswith("- 2025-01-15 01:00:00 UTC, weld-31: Weld current below limit on gun 4 [log ")
+    assert "Confirmed fix: Replaced the caps of gun 4" in lines[2]
+    at = lines.index("Logs that say that something stopped, the worst first:")
+    assert "CRITICAL plc-l3: Line stopped by emergency chain" in lines[at + 1]
+    before = [line.split(": ", 1)[1].split(" [")[0] for line in lines[at + 3 : at + 6]]
+    assert lines[at + 2] == "In the ten minutes before the first of these, in order:"
+    assert before == ["Port 12 is down", "E-4711 Part jammed at gate 2", "Feeder of press empty"]
+    assert next(at for at, line in enumerate(lines) if "logs of" in line) > at  # the totals come behind
+
+
+def test_reported_stops_are_told_by_the_time_they_cost(tmp_path: Path) -> None:
+    """Of the line and the time that are asked about; how often they happened is told first where that is asked for."""
+    path = tmp_path / "agent.db"
+    day = DAY + timedelta(hours=1)
+    stated = [
+        (0, "robot-1", "E-1", "Gripper lost part", "active"), (30, "robot-1", "E-1", "Gripper lost part", "cleared"),
+        (40, "press-9", "E-2", "Guard open", "active"), (41, "press-9", "E-2", "Guard open", "cleared"),
+        (50, "press-9", "E-2", "Guard open", "active"), (51, "press-9", "E-2", "Guard open", "cleared"),
+    ]  # fmt: skip
+
+    async def fill_it() -> None:
+        async with opened(path) as store:
+            rows = [
+                a_log(
+                    number,
+                    text,
+                    timestamp=utc_text(day + timedelta(minutes=minute)),
+                    hostname=machine,
+                    message=text,
+                    template=text,
+                    machine=machine,
+                    line="L7",
+                    context=json.dumps({"alarm_code": code, "state": state, "stopped": True}),
+                )
+                for number, (minute, machine, code, text, state) in enumerate(stated, 1)
+            ]
+            await store.record(rows, [])
+            while (await store.index(700))[1]:
+                pass
+
+    asyncio.run(fill_it())
+    now = DAY + timedelta(hours=9)
+    lines = asked(path, "why did line 7 stop today?", now=now).text.splitlines()
+    assert lines[0] == "Stops of production in that time: 3, 32 min lost. The most time was lost by:"
+    assert lines[1].startswith("- 30 min in 1 stop: robot-1: E-1 Gripper lost part (problem ")
+    assert lines[2].startswith("- 2 min in 2 stops: press-9: E-2 Guard open (problem ")
+    often = asked(path, "what stopped line 7 most often today?", now=now).text
+    assert "1. 2 stops, 2 min lost: press-9: E-2 Guard open" in often
+    assert "Stops of production" not in asked(path, "why did line 7 stop on 2025-01-10?", now=now).text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [ON_L3, "why did line 3 stop?", "what is active now", "what changed since Monday", "which fix worked for the jam",
+     "what did we do last time", "tell me about problems 1 and 12", "who acknowledged the feeder", "asdf qwer zxcv"],
+)  # fmt: skip
+def test_the_page_suggests_no_command(site: Path, question: str) -> None:
+    """Who reads an answer there has no terminal; what is left are whole sentences."""
+    shown = for_the_floor(asked(site, question).text)
+    assert "`" not in shown
+    assert "andon " not in shown
+    assert not re.search(r"(?m)[:;]\s*\.$", shown)

@@ -57,7 +57,7 @@ def test_a_model_that_knows_is_qualified_and_told_of(commands: Commands, ollama:
     assert line.ok
     ollama.digest = "other-weights"
     _, changed = doctor(commands, ollama)
-    assert (changed.ok, changed.remedy) == (None, "`andon models qualify` measures it anew")
+    assert (changed.ok, changed.remedy) == (None, "`andon models qualify` measures it again")
     ollama.script(Answer(), AWAY)
     assert commands("models", "qualify").status == 1
     assert "Other weights stand behind OLLAMA deepseek-r1:1.5b than before: it is being tested anew, 1 of 24" in (
@@ -127,7 +127,7 @@ def test_a_rule_that_technicians_found_wrong_is_named(commands: Commands, ollama
     for number in (1, 2):
         asyncio.run(write(run, verdict, (number,)))
     lines = [line for line in doctor(commands, ollama) if line.name == "verdicts"]
-    assert [line.detail for line in lines] == ["rule oven-element was found wrong here: 2 times, 0 times helpful"]
+    assert [line.detail for line in lines] == ["rule oven-element was marked wrong 2 times and helpful 0 times here"]
 
 
 def test_the_answers_are_kept_with_what_they_cost(commands: Commands, ollama: Ollama) -> None:

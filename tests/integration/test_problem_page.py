@@ -99,9 +99,9 @@ def test_where_the_records_are_gone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as sql:
         sql.execute("DELETE FROM logs")
     page = text_of(path)
-    assert "No record of it is stored any more" in page
+    assert "Its records are no longer stored" in page
     assert "look at F4" in page
-    assert "Once in all" in page or "once in all" in page
+    assert "Once in total" in page or "once in total" in page
 
 
 def test_a_cited_record_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_refused_answer_and_a_second_opinion_say_what_they_are(tmp_path: Path)
     assert "bridge the guard" not in page
     second = text_of(path, "/problems/1/second")
     assert "Second opinion of OLLAMA m" in second.replace("\n", " ")
-    assert "This model has not proved itself here yet: take it as a hint." in second
+    assert "This model has not proved itself here yet: treat this as a hint." in second
     assert "see the fan" in second
 
 
@@ -191,7 +191,7 @@ def test_addresses_that_are_not_there_or_somewhere_else(tmp_path: Path) -> None:
             assert (found.status, found.headers["location"]) == (302, "1")
             assert client("/problems/1/records/77").status == 404
             assert "Nothing stands out" in client("/problems/1/different").body.decode()
-            assert "No other problem reads like this one." in client("/problems/1/similar").body.decode()
+            assert "No other problem is similar to this one." in client("/problems/1/similar").body.decode()
         finally:
             client.close()
 

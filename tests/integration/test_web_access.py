@@ -95,7 +95,7 @@ def test_every_change_is_refused_to_a_viewer_and_without_the_token_of_the_page(h
     for method, path in changes:
         refused = viewer(method, filled(path), X_CSRF_Token=csrf)
         assert refused.status == 403, (method, path)
-        assert "yours is viewer" in refused.text or "with which you logged in" in refused.text
+        assert "yours is viewer" in refused.text or "you logged in with" in refused.text
         forged = admin(method, filled(path))
         assert (forged.status, "X-CSRF-Token" in forged.text) == (403, True), (method, path)
 

@@ -12,6 +12,7 @@ from andon.app.web.access import Access
 from andon.app.web.app import build_app
 from andon.app.web.doorway import Doorway, Vitals
 from andon.app.web.guard import HostNames
+from andon.app.web.head import HeadAsGet
 from andon.core.telemetry import Health, Metrics
 
 
@@ -139,5 +140,41 @@ def test_only_a_look_at_a_page_is_one() -> None:
         assert not site.app.looked_at.is_set()
         await site.ask("/")
         assert site.app.looked_at.is_set()
+
+    asyncio.run(main())
+
+
+def test_a_head_request_gets_all_but_the_body() -> None:
+    """Here and behind: the status and headers of a GET, and nothing else."""
+
+    async def main() -> None:
+        site = Site()
+        for path in ("/healthz", "/readyz", "/metrics", "/nowhere"):
+            status, headers, body = await site.ask(path)
+            asked = await site.ask(path, "HEAD")
+            assert (asked[0], asked[1].keys(), asked[2]) == (status, headers.keys(), b"")
+            assert body
+        await site.app.close()
+
+    asyncio.run(main())
+
+
+def test_a_head_request_for_a_stream_ends_with_its_headers() -> None:
+    """What would go on for ever is left at once, and its generator is told."""
+    left = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["method"] == "GET"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b": beat\n\n", "more_body": True})
+        finally:
+            left.set()
+
+    async def main() -> None:
+        answer = await Site().ask("/live/now", "HEAD", HeadAsGet(endless))
+        assert answer == (200, {"content-type": "text/event-stream"}, b"")
+        assert left.is_set()
 
     asyncio.run(main())

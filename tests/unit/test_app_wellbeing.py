@@ -36,7 +36,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"room": Room("/data", 840_000_000, 10**11)}, "disk nearly full, 840\u00a0MB left"),
     ({"health": {"broker": "no connection to the broker at 127.0.0.1:4222"}}, "stream trouble"),
     ({"stream": stream(4210), "oldest": NOW - 180}, "4,210 records wait, the oldest"),
-    ({"deaf": {"mqtt plant": "no answer from plant:1883"}}, "mqtt plant hears nothing"),
+    ({"deaf": {"mqtt plant": "no answer from plant:1883"}}, "mqtt plant is not listening"),
     ({"sources": [source("a"), source("b", NOW - 720)]}, "1 source silent"),
     ({"models": [UNFIT]}, "model not good enough for this plant, built-in rules in use"),
     ({"away_since": NOW - 60, "unavailable": "nobody answers at localhost"}, "model away since"),

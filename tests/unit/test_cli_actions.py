@@ -94,7 +94,7 @@ def test_a_proposal_shows_to_the_letter_what_it_would_send(andon: Commands) -> N
     assert f"{request['method']} {request['url']}" in made.out
     assert request["body"] in made.out
     assert "[bold]spindle[/] stopped" in made.out
-    for words in ("second time this week", "by Meier", "waits for approval", found["digest"], "Idempotency-Key"):
+    for words in ("second time this week", "by Meier", "waiting for approval", found["digest"], "Idempotency-Key"):
         assert words in made.out
     assert "`andon actions approve 1` sends exactly this" in made.out
     assert found["status"] == "proposed"
@@ -108,7 +108,7 @@ def test_the_list_has_what_a_person_decides_first(andon: Commands) -> None:
     unsure(andon, first)
     listed = andon("actions")
     assert [row["id"] for row in andon("actions", "--json").json] == [first, second]
-    assert "nobody knows whether it was done" in listed.out
+    assert "not known whether it was done" in listed.out
     assert "Nobody knows whether some were done" in listed.err
     assert andon("actions", "decline", str(second)).status == 0
     assert [row["id"] for row in andon("actions", "list", "--json").json] == [first]
@@ -172,7 +172,7 @@ def test_an_unsure_one_is_settled_or_sent_again(andon: Commands, monkeypatch: py
     """Settling a ticket needs its number, and keeps it; sending again asks whether somebody looked."""
     first = str(proposed(andon))
     unsure(andon, int(first))
-    assert "Was this ticket opened? Look into desk" in andon("actions", "show", first).out
+    assert "Was this ticket opened? Check desk" in andon("actions", "show", first).out
     assert andon("actions", "settle", first).status == 2
     odd = andon("actions", "settle", first, "--ref", "javascript:alert(1)")
     assert (odd.status, "desk calls nothing 'javascript:alert(1)'" in odd.err) == (1, True)

@@ -128,8 +128,8 @@ def test_a_shift_as_markdown(andon: Commands) -> None:
     assert "| ERROR | guard open (stopped production, new kind) | press-2 | 2 | 2 | – |" in out
     assert out.count("axis 3 overcurrent") == out.count("guard open") == out.count("evil.example") == 1
     assert out.index("Open and not acknowledged") < out.index("evil.example") < out.index("## Shelved")
-    assert "3 kinds of problem seen for the first time" in out
-    assert "1 active, 1 not acknowledged, 1 for more than a day." in out
+    assert "3 problems occurred for the first time" in out
+    assert "Alarms: 1 active, 1 not acknowledged, 1 active for more than a day." in out
     assert "<script>" not in out
     assert "[link](" not in out
 
@@ -209,7 +209,7 @@ def test_a_report_without_anything(tmp_path: Path, capsys: pytest.CaptureFixture
     """A quiet site has a report, too, in every form."""
     store_events(tmp_path / "agent.db", [])
     andon = Commands(tmp_path, capsys)
-    assert "Nothing is open that nobody acknowledged." in andon("report").out
+    assert "Nothing is waiting to be acknowledged." in andon("report").out
     assert json.loads(andon("report", "--last", "--json").out)["problems"] == []
     assert "<h2>Sign-off</h2>" in andon("report", "--format", "html").out
 

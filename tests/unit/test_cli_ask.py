@@ -56,7 +56,7 @@ def test_json_holds_the_answer_and_the_logs_it_cites(andon: Commands) -> None:
 
 def test_json_has_what_the_database_says_as_values(andon: Commands) -> None:
     facts = andon("ask", *ASKED, "--json").json["facts"]
-    assert facts["route"] == "overview"
+    assert facts["route"] == "stop"
     assert facts["place"] == ["line-3"]
     assert facts["totals"] == {"logs": 10, "problems": 5, "severities": {"CRITICAL": 1, "ERROR": 7, "WARNING": 2}}
     assert [head["logs"] for head in facts["problems"]] == [6, 1, 1, 1, 1]
@@ -88,7 +88,7 @@ def test_a_models_answer_is_printed_with_its_logs_and_its_mistakes(
         outcome = Commands(tmp_path, capsys, PROVIDER="OLLAMA", OLLAMA_HOST=ollama.url)("ask", *ASKED)
     assert outcome.status == 0
     assert "The [bold]fan[/] stood still [log 1], then [log 777]." in outcome.out
-    assert "cites 777" in outcome.out
+    assert "cites log 777" in outcome.out
     assert "Cabinet fan FAN-2 stands still" in outcome.out
     assert "deepseek-r1:1.5b (OLLAMA)" in outcome.out
     assert "\x1b[2J" not in outcome.out

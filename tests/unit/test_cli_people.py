@@ -155,7 +155,7 @@ def test_doctor_says_whom_the_page_lets_in(tmp_path: Path) -> None:
     assert page(always) == []
     prepare(place, durability="normal")
     (nobody,) = page(exposed)
-    assert (nobody.ok, nobody.remedy) == (None, "let the first one in: andon user add NAME --role admin")
+    assert (nobody.ok, nobody.remedy) == (None, "create the first user: andon user add NAME --role admin")
     assert "TLS" in nobody.detail
     change(place, people.add, "Otto", "h", Role.OPERATOR, None, now=0.0)
     (no_admin,) = page(always)

@@ -99,7 +99,7 @@ def test_doctor_examines_the_server(server: Cluster, tmp_path: Path, capsys: pyt
     good = Commands(tmp_path, capsys, NATS_URL="", DB_PATH=written(place))("doctor", "--json")
     found = {line["name"]: line for line in good.json}
     assert found["database"]["ok"] is True
-    assert f"{place}: 20 logs, 4 patterns" in found["database"]["detail"]
+    assert f"{place}: 20 logs, 4 problems" in found["database"]["detail"]
     assert str(tmp_path) in found["disk"]["detail"]
     bad = Commands(tmp_path, capsys, NATS_URL="", DB_PATH=written(server.address("missing")))("doctor", "--json")
     found = {line["name"]: line for line in bad.json}

@@ -48,7 +48,7 @@ def test_adapters_and_agents_are_tried(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as adapter, agent() as url:
         found = checked(tmp_path, f"shdr://127.0.0.1:{adapter.getsockname()[1]}", url, f"shdr://127.0.0.1:{closed}")
     assert [(one.name, one.ok) for one in found] == [("mtconnect", True), ("mtconnect", True), ("mtconnect", False)]
-    assert "tells 2 conditions" in found[1].detail
+    assert "reports 2 conditions" in found[1].detail
     assert "Connection refused" in found[2].detail
     assert f"andon sources browse shdr://127.0.0.1:{closed}" in found[2].remedy
 

@@ -34,7 +34,7 @@ async def test_each_broker_is_asked(tmp_path: Path) -> None:
         settings = settings_of(data_dir=tmp_path, mqtt=tables)
         found = await asyncio.to_thread(mqtt_checks.mqtt, settings)
     assert [one.ok for one in found] == [True, False, False]
-    assert found[0].detail == f"{old} lets us in, with MQTT 3.1.1"
+    assert found[0].detail == f"{old} accepts the login, with MQTT 3.1.1"
     assert "not authorized" in found[1].detail
     assert "cannot be reached" in found[2].detail
     assert connects[0].body[7] & 2  # a clean session …

@@ -45,7 +45,7 @@ def test_a_directory_that_is_missing_is_said_only_where_it_was_set(
     assert about_rules(Commands(tmp_path, capsys)) == []
     place = tmp_path / "none"
     said = about_rules(Commands(tmp_path, capsys, ANDON_PLAYBOOK=str(place)))
-    assert said == [(None, f"there is no directory {place}: only the built-in rules answer")]
+    assert said == [(None, f"there is no directory {place}: only the built-in rules explain")]
 
 
 def test_cases_are_measured_with_the_rules_of_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,4 +16,4 @@ def test_a_service_that_is_starting_is_not_called_absent(tmp_path: Path, capsys:
         andon = Commands(tmp_path, capsys, ANDON_HTTP_PORT=str(listener.getsockname()[1]))
         said = [entry for entry in andon("doctor", "--json").json if entry["name"] == "service"]
     assert said[0]["ok"] is False
-    assert said[0]["remedy"] == "see its log: it starts, or hangs"
+    assert said[0]["remedy"] == "it is starting or hangs: see its log"

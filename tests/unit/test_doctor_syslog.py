@@ -40,16 +40,16 @@ def test_ports() -> None:
     syslog_port, http_port = free_ports(2)
     settings = load_settings(syslog_tcp_port=syslog_port, http_port=http_port, syslog_allow="10.0.0.0/8")
     [free, senders] = syslog(settings)
-    assert (free.ok, free.detail) == (None, f"127.0.0.1:{syslog_port} is free: nothing hears there")
+    assert (free.ok, free.detail) == (None, f"127.0.0.1:{syslog_port} is free: nothing listens there")
     assert senders.detail == "this machine and 10.0.0.0/8"
     with socket.create_server(("127.0.0.1", syslog_port)):
         taken = syslog(settings)[0]
         assert taken.ok is False
-        assert "another program has" in taken.detail
+        assert "another program uses" in taken.detail
         with socket.create_server(("127.0.0.1", http_port)):
             assert syslog(settings)[0].ok is True
     with socket.create_server(("127.0.0.1", http_port)):
-        assert syslog(settings)[0].detail.startswith("Andon runs and does not hear")
+        assert syslog(settings)[0].detail.startswith("Andon runs but does not listen")
 
 
 def test_a_port_that_another_program_has_beside_andon(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def test_what_was_not_understood_is_counted_and_told(tmp_path: Path, capsys: pyt
     assert told() == [
         (
             None,
-            "3 of the newest logs have severities that are not understood and taken for WARNING, such as 'Prio7' of log 5",
+            "3 of the newest logs have an unknown severity and count as WARNING, such as 'Prio7' of log 5",
             'say what it means under [severities] in andon.toml: "Prio7" = "ERROR"',
         )
     ]
@@ -217,7 +217,7 @@ def test_what_was_not_understood_is_counted_and_told(tmp_path: Path, capsys: pyt
 def test_a_word_whose_bytes_were_no_utf8_is_a_matter_of_the_encoding() -> None:
     """No line of ``[severities]`` would bring back what the text has lost."""
     (said,) = severities(settings_of(), [("St\ufffdrung", 1, 7)])
-    assert said.remedy == "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
+    assert said.remedy == "it is not UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_an_overview_of_a_database(database: Database) -> None:
     assert (deed.did, deed.by, deed.text, deed.pattern_id, deed.alarm_id) == ("acknowledged", "Meier", "seen", 2, 13)
     words = {one.name: (one.value, one.words) for one in tiles(found.report.figures, found.ack_seconds)}
     assert words["Peak in 10 min"] == ("12", "Over target")
-    assert words["Time to acknowledge"] == ("Not available", "nobody acknowledged one")
+    assert words["Time to acknowledge"] == ("Not available", "no alarm was acknowledged")
     assert span_words(found, None, None, UTC) == "15 to 20 Jan 2025, all areas. Provisional: 5 of 30 days."
     assert flood_words(found, UTC) == "Each bar: the worst 10 minutes of half an hour. 1 flood: Wed 00:00"
 

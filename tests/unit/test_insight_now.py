@@ -127,6 +127,17 @@ def test_what_nobody_ends_leaves_after_the_shift(database: Database) -> None:
     assert "No answer to order 2" in [row.title for row in seen(database, T0 + 26.4 * H).waiting]
 
 
+def test_a_title_that_is_only_a_value_says_of_what(database: Database) -> None:
+    """What is measured where the logs name it, else the place; a text with words stays as it is."""
+    events = [
+        raised(19 * H, "T-7", pattern="value", message="93 C", place=at("Press 2")),
+        raised(19 * H, "T-8", pattern="count", message="60", place=at("Tank 7")),
+        raised(19 * H, "T-9", pattern="told", message="Oven too hot: 240 C", place=at("Oven 1")),
+    ]
+    store_events(database, events)
+    assert sorted(row.title for row in seen(database).waiting) == ["Oven too hot: 240 C", "Press 2: 93 C", "Tank 7: 60"]
+
+
 def test_what_followed_stands_behind_what_was_first(database: Database) -> None:
     """Whatever its severity; the rest of the list stays in its order."""
     events = [

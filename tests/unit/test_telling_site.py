@@ -49,15 +49,15 @@ async def test_a_flood_is_told_as_one_thing(tmp_path: Path) -> None:
         assert told == [
             ("02:00", "raised", "WARNING: 24 V supply low"),
             ("02:00", "raised", "ERROR: Station 0 lost its link"),
-            ("02:00", "raised", "ERROR: flood of 11 alarms of 11 problems"),
+            ("02:00", "raised", "ERROR: flood of 11 alarms from 11 problems"),
             ("02:01", "raised", "CRITICAL: Station 99 lost its link"),
-            ("02:20", "ended", "Over: flood of 42 alarms of 42 problems"),
+            ("02:20", "ended", "Over: flood of 42 alarms from 42 problems"),
             ("02:22", "ended", "Over: Station 0 lost its link"),
         ]
         assert "It seems to have begun with: 24 V supply low (Cabinet 2)" in await body_of(site, 2)
         assert (await body_of(site, 4))[:3] == [
             "From 02:00 to 02:10 (10 min 38 s)",
-            "5 problems of it wait for somebody",
+            "5 problems of it still wait for somebody",
             "ERROR, Station 35, Line 2: Station 35 lost its link (since 02:00)",
         ]
 

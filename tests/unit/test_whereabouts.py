@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from andon.app.cli.demo import demo_settings
+from andon.app.doctor.next_step import start_here
 from andon.core.errors import ConfigError
 from andon.core.settings import whereabouts
 from andon.core.settings.announcing import announced, said
@@ -284,3 +285,14 @@ def test_settings_that_may_not_be_read_are_one_sentence() -> None:
         "andon: the settings in andon.toml may be read by root only: put `sudo -u root andon …` in place of `andon …`",
     ]
     assert done.returncode == 0
+
+
+def test_doctor_says_first_what_to_do_here(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another service of the machine comes behind it; where that one is meant there is no other."""
+    step = "start it with `andon run`"
+    assert start_here(step) == step
+    install(machine)
+    assert "sudo systemctl start andon" in start_here(step)
+    assert step not in start_here(step)
+    monkeypatch.setenv("ANDON_DATA_DIR", str(machine / "mine"))
+    assert start_here(step).startswith(f"{step}; elsewhere, Andon is installed with the settings in {machine}")

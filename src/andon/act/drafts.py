@@ -7,6 +7,15 @@ import msgspec
 from andon.core.models.actions import Body, Event, Message, OpenTicket, Phase, Section
 from andon.core.text import times
 
+#: Where the steps come from, for people; others are called as they are.
+_SOURCES = {
+    "playbook": "the playbook",
+    "model": "the model",
+    "runbook": "a runbook",
+    "resolution": "a confirmed fix",
+    "reused": "an earlier explanation",
+}
+
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """A problem in words: what drafts are made from. Times are texts in the site's zone, with the zone named.
@@ -92,7 +101,7 @@ def body(brief: Brief) -> Body:
     if brief.safety:
         made.append(Section("First, for safety", brief.safety))
     if brief.checks:
-        heading = f"Check first ({brief.source})" if brief.source else "Check first"
+        heading = f"Check first ({_SOURCES.get(brief.source, brief.source)})" if brief.source else "Check first"
         made.append(Section(heading, brief.checks, listed=True, numbered=True))
     made.append(Section("Facts", tuple(facts), True))
     if brief.said:

@@ -56,7 +56,7 @@ def message_of(telling: Telling, place: Place, now: float, brief: Brief | None =
         made = Message(title=title, body=body, severity=telling.severity, about=telling.about, where=place.where)
     if telling.phase == "escalated":
         waited = lasting((now - telling.told) // 60 * 60)
-        why = f"Nobody acknowledged this within {waited} of {words.clock(telling.told)}, when others were told."
+        why = f"Nobody acknowledged this within {waited} of {words.clock(telling.told)}, when it was first reported."
         made = msgspec.structs.replace(
             made, title=f"Not acknowledged for {waited}: {made.title}", body=(Section("", (why,)), *made.body)
         )
@@ -104,7 +104,7 @@ class _Words:
         (one,) = telling.members
         severity = f"{one.notice.severity}: " if telling.kind in ("problem", "flood") else ""
         if telling.phase == "told":
-            return f"Over already: {severity}{one.notice.title}", (Section("", (self._lasted(one),)),)
+            return f"Already over: {severity}{one.notice.title}", (Section("", (self._lasted(one),)),)
         says = one.thing.says if one.thing is not None else ()
         facts = [f"Since {self.clock(one.notice.since)}{self._where(one)}"]
         return f"{severity}{one.notice.title}", (Section("", says), Section("", tuple(facts)))
@@ -140,7 +140,7 @@ class _Words:
         if telling.kind == "flood" and telling.left:
             left = _number(len(telling.left), "problem")
             still = self._list(
-                f"{left} of it {'waits' if len(telling.left) == 1 else 'wait'} for somebody", telling.left
+                f"{left} of it still {'waits' if len(telling.left) == 1 else 'wait'} for somebody", telling.left
             )
         else:
             still = ()
@@ -162,7 +162,7 @@ class _Words:
     def _lasted(self, one: Member) -> str:
         row, ended = one.notice, one.notice.ended or self._now
         if one.thing is not None and not one.thing.reported:
-            return f"Not logged again since {self.clock(ended)}; nobody reports when it ends.{self._where(one, '. ')}"
+            return f"Not logged again since {self.clock(ended)}; no source reports its end.{self._where(one, '. ')}"
         seconds = lasting(max(0.0, ended - row.since))
         return f"From {self.clock(row.since)} to {self.clock(ended)} ({seconds}){self._where(one)}"
 

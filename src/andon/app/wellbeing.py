@@ -43,7 +43,7 @@ _PARTS: dict[str, tuple[Part, str]] = {
     "database": ("disk", "database trouble"),
     "store": ("disk", "database trouble"),
     "broker": ("stream", "stream trouble"),
-    "grouping": ("stream", "getting ready after an update"),
+    "grouping": ("stream", "preparing after an update"),
     "recovery": ("stream", "reading logs again"),
     "service": ("stream", "starting"),
 }
@@ -143,7 +143,7 @@ def _ready(signs: Signs) -> list[Trouble]:
         if name == "service" and sentence == "stopping":
             found["stopping"] = Trouble("stream", "stopping", "Andon is being stopped.", passing=True)
             continue
-        part, words = _PARTS.get(name, ("stream", f"{name} is started again"))
+        part, words = _PARTS.get(name, ("stream", f"{name} is restarting"))
         told = "Andon is starting." if sentence == "starting" else _sentence(sentence)
         found.setdefault(words, Trouble(part, words, told, passing=name in _PASSING))
     if signs.stream_problem and not signs.health:
@@ -161,7 +161,7 @@ def _backlog(signs: Signs) -> list[Trouble]:
         Trouble(
             "stream",
             f"{waits}, the oldest",
-            f"{waits} in the stream to be stored. None is lost: they are stored as fast as the disk takes them.",
+            f"{waits} in the stream to be stored. None is lost: they are stored as fast as the disk allows.",
             signs.oldest,
         )
     ]
@@ -173,8 +173,8 @@ def _deafness(signs: Signs) -> list[Trouble]:
     name, reason = next(iter(signs.deaf.items()))
     more = len(signs.deaf) - 1
     others = f" The same is true of {more} more: see System." if more else ""
-    words = f"{name} hears nothing" if not more else f"{len(signs.deaf)} ways in hear nothing"
-    return [Trouble("sources", words, f"{name} hears nothing: {_sentence(reason)}{others}")]
+    words = f"{name} is not listening" if not more else f"{len(signs.deaf)} inputs are not listening"
+    return [Trouble("sources", words, f"{name} is not listening: {_sentence(reason)}{others}")]
 
 
 def _silence(signs: Signs) -> list[Trouble]:
@@ -187,8 +187,8 @@ def _silence(signs: Signs) -> list[Trouble]:
         Trouble(
             "sources",
             f"{counted(len(silent), 'source')} silent",
-            f"{names} {verb} nothing, for longer than chance explains. Look whether the machine is off, then at its "
-            "network and at the program that sends its logs.",
+            f"{names} {verb} nothing, for longer than chance explains. Check whether the machine is off, then its "
+            "network and the program that sends its logs.",
             silent[0].silent_since,
         )
     ]
@@ -203,7 +203,7 @@ def _model(signs: Signs) -> list[Trouble]:
         sentence = f"{_sentence(signs.models[0].sentence)} Built-in rules answer. Choose another model."
         found.append(Trouble("model", words, sentence))
     if signs.away_since is not None:
-        reason = f"{_sentence(signs.unavailable or 'It does not answer')} Built-in rules answer meanwhile."
+        reason = f"{_sentence(signs.unavailable or 'It does not answer')} Built-in rules answer in the meantime."
         found.append(Trouble("model", "model away since", reason, signs.away_since, clock=True))
     elif signs.unavailable is not None:
         found.append(Trouble("model", "model budget used up, built-in rules in use", _sentence(signs.unavailable)))
@@ -266,7 +266,7 @@ class Wellbeing:
         await service.freshen()
         state = await service.stream_state()
         oldest = None if state is None else await service.oldest_waiting(state)
-        trouble = None if state is not None else "the broker did not say how the log stream stands"
+        trouble = None if state is not None else "the broker did not report the state of the log stream"
         guard, admission = service.guard, service.admission
         away, unavailable = None, None
         if admission is not None and admission.unavailable:

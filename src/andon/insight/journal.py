@@ -10,7 +10,7 @@ import msgspec
 from andon.core.errors import NotFound
 from andon.core.models import LogQuery, Picture, StoredLog
 from andon.core.times import seconds, stored
-from andon.insight.titles import title_of
+from andon.insight.titles import about, title_of
 from andon.store import Connection, alarms, counts, names, pictures, problems, search
 from andon.store.search import Tally
 
@@ -109,7 +109,7 @@ def _records(connection: Connection, rows: list[StoredLog]) -> list[Record]:
     for row in rows:
         said = alarms.state_of(row.context, row.timestamp)
         problem, template = titles.get(row.pattern_id or 0, (None, None))
-        title = None if template is None else title_of(template, _TITLE_MAX)
+        title = None if template is None else about(title_of(template, _TITLE_MAX), row.machine, row.hostname)
         found.append(Record(row, _moment(row.timestamp), said.word, said.code, problem, title))
     return found
 

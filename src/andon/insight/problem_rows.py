@@ -12,7 +12,7 @@ import msgspec
 from andon.core.models import PatternSummary
 from andon.core.redact import clean, one_numbering
 from andon.insight.export import safe_cell
-from andon.insight.titles import TITLE_MAX, title_of
+from andon.insight.titles import TITLE_MAX, about, title_of
 from andon.store import Connection, problems
 from andon.store.problems import PatternSort
 
@@ -86,7 +86,7 @@ def _row(connection: Connection, one: PatternSummary) -> ProblemRow:
 
     return ProblemRow(
         problem_id=one.id,
-        title=clean(title_of(one.template), TITLE_MAX),
+        title=clean(about(title_of(one.template), told("machine"), told("hostname")), TITLE_MAX),
         severity=one.worst_severity,
         count=one.count,
         hosts=one.hosts,

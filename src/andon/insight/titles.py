@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from andon.grouping.mask import TAIL
 
+if TYPE_CHECKING:
+    from andon.store.alarms import AlarmEntry
+
 #: Longer titles are cut: the whole text is one press away.
 TITLE_MAX = 240
+_NUMBER = r"(?:\d[\d.,:]{0,20}|…)"
+#: A number or several, or what stands for values that differ, with a unit at most.
+_VALUE = re.compile(
+    rf"\W{{0,3}}{_NUMBER}(?:[\s,;/]{{1,3}}-?{_NUMBER}){{0,8}}[\s\W]{{0,3}}"
+    r"(?:[^\W\d_]{1,4}\d?(?:/[^\W\d_]{1,4}\d?)?)?\W{0,3}"
+)
 _HOLES = re.compile(r"<\*>(?:\W{0,3}<\*>)*")
 
 
@@ -25,6 +35,21 @@ def in_line(text: str, most: int = TITLE_MAX) -> str:
     """A text in one line, cut where it has more than ``most`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def about(text: str, *names: str | None) -> str:
+    """A title that says what it is about: before a text that is only a value stands the first of ``names``.
+
+    >>> about("93 C", None, "Gearbox 4"), about("… bar", "P3"), about("60"), about("3 jobs failed", "mes01")
+    ('Gearbox 4: 93 C', 'P3: … bar', '60', '3 jobs failed')
+    """
+    name = next((one for name in names if name and (one := in_line(name)) and one not in text), None)
+    return text if name is None or not _VALUE.fullmatch(text) else f"{name}: {text}"
+
+
+def alarm_title(one: AlarmEntry) -> str:
+    """What an alarm is called: its text with its values, behind what it measures or its place where it is but one."""
+    return about(in_line(one.text) or one.code, one.item, one.origin, one.machine, one.hostname, one.place)
 
 
 def checks_of(finding: object) -> tuple[str, ...]:

@@ -148,17 +148,17 @@ def as_object(answer: Investigated, question: str) -> dict[str, Any]:
 def print_answer(answer: Investigated, settings: Settings) -> None:
     """What a model's words do not say by themselves: how the answer came about, and the logs behind it."""
     if answer.mode == "none":
-        print_wrapped(f"No model answered: {answer.reason}")
-        print_wrapped("This is what the database holds about the question.")
+        reason = f"No model answered: {answer.reason}".rstrip(".")
+        print_wrapped(f"{reason}. This is what the logs show.")
         console.print()
         print_wrapped(answer.text)
         if answer.cited:
-            console.print("\n`andon show ID` shows a log whole.", style="dim")
+            console.print("\n`andon show ID` shows a log in full.", style="dim")
         return
     if answer.unknown:
         ids = ", ".join(str(one) for one in answer.unknown)
         console.print(
-            f"\nThe answer cites {ids}, not among the records the model was shown: do not rely on what rests on that.",
+            f"\nThe answer cites log {ids}, which the model was not shown: do not rely on what it says about that.",
             style="yellow",
             soft_wrap=True,
         )

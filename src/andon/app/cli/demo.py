@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import webbrowser
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,10 +30,13 @@ from andon.core.settings.connectors import ConnectorSettings
 from andon.core.settings.settings import load_settings
 from andon.core.settings.sources import SourceSettings
 from andon.core.telemetry import configure_logging
+from andon.core.text import counted
 from andon.insight.titles import checks_of
 from andon.store import Visitor, counts, lock_database, problems, queue, search
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from andon.app.demo.plant import Plant
     from andon.core.models import PatternSummary
     from andon.core.private_files import FileAccess
@@ -45,6 +49,14 @@ EXPLAIN_SECONDS, EXPLAIN_FIRST = 120.0, 10.0
 START_SECONDS = 30.0
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
+#: What explains problems, as the summary says it.
+EXPLAINED_BY = {
+    "playbook": "the playbook",
+    "model": "the model",
+    "resolution": "a confirmed fix",
+    "runbook": "a runbook",
+    "reused": "an earlier explanation",
+}
 
 
 def demo(
@@ -231,6 +243,7 @@ def print_summary(settings: Settings, rows: int) -> None:
         ranked = visitor.read(problems.listing, rows, "severity")
         shown = visitor.read(queue.shown_for, [one.id for one in ranked])
         newest = {one.id: visitor.read(search.find, LogQuery(pattern_id=one.id, limit=1)) for one in ranked}
+        by_rung = Counter(one.rung for one in visitor.read(problems.listing, max(1, sizes.patterns), "severity"))
     console.print("\n[bold]What happens in this plant tonight, the worst problems first[/]")
 
     def row(one: PatternSummary) -> tuple[Cell, ...]:
@@ -240,12 +253,24 @@ def print_summary(settings: Settings, rows: int) -> None:
 
     print_listing(("logs>", "severity", "problem~", "check first~"), map(row, ranked))
     if sizes.patterns > len(ranked):
-        console.print(f"… and {sizes.patterns - len(ranked)} more; `andon patterns` lists all.")
-    by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(sizes.analyses_by_rung.items()))
+        console.print(f"… and {sizes.patterns - len(ranked)} more: `andon problems` lists them all.")
     console.print(
-        f"{sizes.logs:,} logs stored, {sizes.patterns} problems found, explained once each ({by_rung}), "
-        f"{sizes.rejects} messages not understood."
+        f"{counted(sizes.logs, 'log')} stored, {counted(sizes.patterns, 'problem')} found: {explained(by_rung)}. "
+        f"{counted(sizes.rejects, 'message')} could not be understood."
     )
     console.print(f"\nLook further:  export ANDON_DATA_DIR={settings.data_dir}", soft_wrap=True)
     console.print("               .venv/bin/andon alarms --active; .venv/bin/andon report --shift")
     console.print('               .venv/bin/andon ask "why did line 3 stop?"')
+
+
+def explained(by_rung: Mapping[str | None, int]) -> str:
+    """By what the problems are explained that the page shows, each counted once.
+
+    >>> explained({"playbook": 45, "resolution": 3, None: 1})
+    '45 explained by the playbook, 3 by a confirmed fix, 1 not explained yet'
+    """
+    by = [(f"by {words}", by_rung.get(rung, 0)) for rung, words in EXPLAINED_BY.items()]
+    told = [f"{number:,} {words}" for words, number in sorted(by, key=lambda one: -one[1]) if number]
+    told[:1] = [one.replace(" by", " explained by", 1) for one in told[:1]]
+    waiting = by_rung.get(None, 0)
+    return ", ".join(told + ([f"{waiting:,} not explained yet"] if waiting else []))

@@ -90,7 +90,7 @@ def _too_open(who: str, found: list[_Found]) -> CheckResult:
 
 def _too_closed(group: int, found: list[_Found]) -> CheckResult:
     name = _group_name(group)
-    detail = f"the group {name} of ANDON_DATA_GROUP cannot read {', '.join(map(str, found))}"
+    detail = f"the group {name} (ANDON_DATA_GROUP) cannot read {', '.join(map(str, found))}"
     paths = " ".join(shlex.quote(str(one.path)) for one in found)
     return CheckResult(_NAME, None, detail, f"chgrp {shlex.quote(name)} {paths} && {_command(found)}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from andon.app.broker_client import connect_as
+from andon.app.doctor.next_step import start_here
 from andon.bus.address import masked
 from andon.bus.embedded.binary import find_binary
 from andon.bus.embedded.damage import Store
@@ -20,7 +21,6 @@ from andon.bus.jetstream_api import MISSING, ApiError, infos, state_of
 from andon.core.errors import AndonError, BrokerError
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
-from andon.core.settings.whereabouts import start_advice
 from andon.core.text import counted
 
 #: A backlog above this many messages is worth a remark.
@@ -43,9 +43,9 @@ def service(settings: Settings) -> CheckResult:
         problems = _problems(error)
         return CheckResult("service", False, f"runs but is not ready: {problems}", "see its log for more")
     except TimeoutError:
-        return CheckResult("service", False, f"takes no questions at {url} yet", "see its log: it starts, or hangs")
+        return CheckResult("service", False, f"does not answer at {url} yet", "it is starting or hangs: see its log")
     except (OSError, ValueError):
-        return CheckResult("service", None, f"does not answer at {url}", start_advice("start it with `andon run`"))
+        return CheckResult("service", None, f"does not answer at {url}", start_here("start it with `andon run`"))
     return CheckResult("service", True, f"ready at {url}")
 
 
@@ -70,12 +70,12 @@ def access(settings: Settings) -> list[CheckResult]:
         detail = f"closed: Andon and your commands log in with {path}; {known} in ANDON_NATS_USERS"
         return [CheckResult("access", True, detail)]
     if settings.broker_credentials is not None:
-        return [CheckResult("access", True, f"who presents the password of {settings.nats_user} has every right")]
-    meaning = "open: every program on this machine may send logs, read them, answer in Andon's place and delete them"
+        return [CheckResult("access", True, f"anyone with the password of {settings.nats_user} has full rights")]
+    meaning = "open: every program on this machine can send, read and delete logs, and answer in Andon's place"
     if not others:
-        return [CheckResult("access", True, f"{meaning}; nobody but you seems to log in here")]
+        return [CheckResult("access", True, f"{meaning}; no other user seems to log in here")]
     shown = f"{counted(len(others), 'other user')} can log in here, such as {others[0]}"
-    remedy = "where they are not to do that, set ANDON_NATS_ACCESS=closed and give producers users: docs/access.md"
+    remedy = "to prevent that, set ANDON_NATS_ACCESS=closed and give each producer a user: docs/access.md"
     return [CheckResult("access", None, f"{meaning}; {shown}", remedy)]
 
 
@@ -100,8 +100,8 @@ def moved_aside(settings: Settings) -> list[CheckResult]:
         return []
     if not places:
         return []
-    detail = f"parts of the broker's store were damaged and lie in {', '.join(map(str, places))}"
-    remedy = "Andon's log of that start says more; delete them when nobody needs them"
+    detail = f"damaged parts of the broker's store were moved to {', '.join(map(str, places))}"
+    remedy = "Andon's log of that start says more; delete them when they are no longer needed"
     return [CheckResult("broker store", None, detail, remedy)]
 
 
@@ -117,7 +117,7 @@ async def broker(settings: Settings, *, running: bool) -> list[CheckResult]:
         results += await asyncio.to_thread(access, settings)
         results += await asyncio.to_thread(moved_aside, settings)
         if not running:
-            return [*results, CheckResult("broker", None, "embedded; it starts with the service")]
+            return [*results, CheckResult("broker", None, "embedded: it starts with the service")]
     address = masked(settings.broker_url)
     try:
         connection = await connect_as(settings, "andon doctor", timeout=CONNECT_SECONDS)
@@ -127,7 +127,7 @@ async def broker(settings: Settings, *, running: bool) -> list[CheckResult]:
         stream, consumer = await infos(connection, CONNECT_SECONDS)
     except ApiError as error:
         missing = error.code in MISSING
-        remedy = "`andon run` makes what is missing" if missing else "see whether its user may use JetStream"
+        remedy = "`andon run` creates what is missing" if missing else "check that its user may use JetStream"
         results.append(CheckResult("broker", None if missing else False, f"{address} answers; {error}", remedy))
     except AndonError as error:
         results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
@@ -135,7 +135,7 @@ async def broker(settings: Settings, *, running: bool) -> list[CheckResult]:
         state = state_of(stream, consumer)
         held, waiting = counted(state.messages, "message"), state.pending + state.ack_pending
         detail = f"{address}: stream {state.stream} holds {held}, {waiting:,} not yet stored"
-        remedy = "the recorder is behind or stopped; see the service's log" if waiting > BACKLOG else ""
+        remedy = "recording is behind or has stopped: see the service's log" if waiting > BACKLOG else ""
         results.append(CheckResult("broker", None if remedy else True, detail, remedy))
         own = settings.embedded_broker
         results += [_changed(each, own=own) for each in compare(stream, consumer, connection.max_payload)]
@@ -150,5 +150,5 @@ def _changed(difference: Difference, *, own: bool) -> CheckResult:
     remedy = difference.remedy
     if own:
         later = difference.anew and difference.part == "stream"
-        remedy = "the running service puts it back" + (" once all logs in it are stored" if later else "")
+        remedy = "the running service restores it" + (" once all logs in it are stored" if later else "")
     return CheckResult("broker", False if loses else None, f"the {difference.part} {difference.found}", remedy)

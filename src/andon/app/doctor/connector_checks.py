@@ -36,7 +36,7 @@ async def _checked(connector: Connector) -> list[CheckResult]:
         async with asyncio.timeout(WITHIN):
             found = await connector.check()
     except TimeoutError:
-        remedy = "see whether it runs, and whether its address is right"
+        remedy = "check that it runs and that its address is right"
         return [CheckResult(connector.name, False, f"{connector.address} did not answer within {WITHIN:g} s", remedy)]
     except AndonError as error:
         return [CheckResult(connector.name, False, str(error))]

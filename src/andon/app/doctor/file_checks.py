@@ -20,14 +20,12 @@ def followed(settings: Settings) -> list[CheckResult]:
         where, count = ", ".join(table.paths), counted(len(paths), "file")
         if closed:
             detail = f"{where}: {len(closed):,} of {count} cannot be read by this user, such as {closed[0]}"
-            found.append(
-                CheckResult("files", None, detail, "give Andon's user the right to read (a group, or setfacl)")
-            )
+            found.append(CheckResult("files", None, detail, "let Andon's user read them, by a group or with setfacl"))
         elif paths:
             found.append(CheckResult("files", True, f"{where}: {count}"))
         else:
-            detail = f"{where}: no file lies there now"
-            found.append(CheckResult("files", None, detail, "correct paths, unless they come later"))
+            detail = f"{where}: no file matches now"
+            found.append(CheckResult("files", None, detail, "correct the paths, unless the files appear later"))
     if looked.beyond:
         detail = f"{looked.beyond:,} files beyond the first {FILES_MAX:,} are not followed"
         found.append(CheckResult("files", False, detail, "narrow the paths of [[files]]"))

@@ -18,7 +18,7 @@ from andon.core.settings.sources.opcua_settings import OpcuaServer
 
 #: Seconds for one machine, and machines that are asked at once.
 ANSWER, AT_ONCE = 8.0, 20
-_AWAY = "see whether it runs, and whether a firewall stands between; `andon sources browse {}` shows what it has"
+_AWAY = "check that it runs and that no firewall is in between; `andon sources browse {}` shows what it offers"
 
 Asked = TypeVar("Asked", OpcuaServer, MtconnectDevice)
 
@@ -54,7 +54,7 @@ async def _opcua_server(server: OpcuaServer) -> CheckResult:
 
     for path in filter(None, (server.certificate, server.key, server.server_certificate)):
         if (problem := await asyncio.to_thread(_unreadable, path)) is not None:
-            return CheckResult("opcua", False, f"{server.url}: {path}: {problem}", "see the path and its rights")
+            return CheckResult("opcua", False, f"{server.url}: {path}: {problem}", "check the path and its permissions")
     try:
         async with asyncio.timeout(ANSWER):
             offered = await endpoints(server)
@@ -64,10 +64,10 @@ async def _opcua_server(server: OpcuaServer) -> CheckResult:
     security = sorted({f"{mode} {policy}".replace("None None", "None") for _, mode, policy, _ in offered})
     wanted = "None" if server.security == "None" else f"{server.security} {server.policy}"
     if not any(one.replace("_", "") == wanted for one in security):
-        fits = f"set security and policy to what it offers: {', '.join(security)}"
+        fits = f"set security and policy to one that it offers: {', '.join(security)}"
         return CheckResult("opcua", False, f"{server.url} offers no endpoint with security {wanted}", fits)
     if server.security == "None":
-        open_ = "without security: what is heard, and who is told of an acknowledgement, can be forged on the way"
+        open_ = "without security: alarms and acknowledgements can be forged in transit"
         better = 'set security = "SignAndEncrypt" with a certificate' if len(security) > 1 else ""
         return CheckResult("opcua", None if better else True, f"{server.url} answers, {open_}", better)
     return CheckResult("opcua", True, f"{server.url} answers with security {wanted}")
@@ -103,7 +103,7 @@ async def _agent(device: MtconnectDevice) -> str:
         raise ConfigError(
             "; ".join(f"{code} {text}" for code, text in current.errors) or f"answers with {current.root}"
         )
-    return f"tells {len(current.conditions):,} conditions"
+    return f"reports {len(current.conditions):,} conditions"
 
 
 def _unreadable(path: str) -> str | None:

@@ -15,7 +15,7 @@ from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
 from andon.explain.providers.registry import build_backend
 
-_MEANWHILE = "until then the playbook's answers are provisional"
+_MEANWHILE = "until then the playbook explains, provisionally"
 
 
 async def model(settings: Settings) -> list[CheckResult]:
@@ -38,7 +38,7 @@ async def _member(name: str, settings: Settings, member: Member) -> CheckResult:
     except AndonError as error:
         return CheckResult(name, False, str(error))
     if analyst is None:
-        return CheckResult(name, True, "PLAYBOOK: the built-in rules answer, no model is needed")
+        return CheckResult(name, True, "PLAYBOOK: built-in rules explain, no model is needed")
     try:
         await analyst.warm_up()  # what this machine takes to import a library is no time of the provider
         async with asyncio.timeout(10):
@@ -112,9 +112,9 @@ async def _ollama_models(settings: Settings) -> list[CheckResult]:
                 CheckResult(
                     "template",
                     None,
-                    f"{model} has a template that drops the system message (a bare GGUF file gets one): all that it is "
-                    "told goes into one message, and its own marks for turns are missing",
-                    "make it again with the TEMPLATE of its family in the Modelfile (docs/providers.md)",
+                    f"the template of {model} drops the system message, as that of a bare GGUF file does: everything "
+                    "goes into one message, without the model's own marks for turns",
+                    "create it again with its family's TEMPLATE in the Modelfile (docs/providers.md)",
                 )
             )
     return results

@@ -22,10 +22,10 @@ def mqtt(settings: Settings) -> list[CheckResult]:
 
 def _port(settings: Settings) -> list[CheckResult]:
     where = f"{settings.mqtt_host} port {settings.mqtt_port}" if settings.mqtt_port > 0 else "a free port"
-    detail = f"the embedded broker takes MQTT 3.1.1 on {where}; only topics below agent/technical/support are logs"
+    detail = f"the embedded broker accepts MQTT 3.1.1 on {where}; only topics below agent/technical/support are logs"
     if is_loopback(settings.mqtt_host):
         return [CheckResult("mqtt", True, detail)]
-    remedy = "passwords go over the network as they are: keep that network closed, or put a TLS proxy in front"
+    remedy = "passwords travel unencrypted: keep that network closed, or put a TLS proxy in front"
     return [CheckResult("mqtt", None, detail, remedy)]
 
 
@@ -54,9 +54,9 @@ async def _broker(settings: Settings, table: MqttTopics) -> CheckResult:
             if not away.version:
                 break
         else:
-            return CheckResult("mqtt", True, f"{table.url} lets us in, with MQTT {version}")
+            return CheckResult("mqtt", True, f"{table.url} accepts the login, with MQTT {version}")
         finally:
             connection.close()
     return CheckResult(
-        "mqtt", False, told, "see whether the broker runs, and whether its address and our user are right"
+        "mqtt", False, told, "check that the broker runs, and that its address and Andon's user are right"
     )

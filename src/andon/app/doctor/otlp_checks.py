@@ -34,12 +34,12 @@ def otlp(settings: Settings) -> list[CheckResult]:
     if answer == 401:
         return [_of_tokens(settings, url)]
     if answer == 503:
-        return [CheckResult(_NAME, None, f"{url} takes nothing at this moment", "see /readyz")]
+        return [CheckResult(_NAME, None, f"{url} accepts nothing at the moment", "see /readyz")]
     if answer != 200:
         said = f"another program answers at {url} (HTTP {answer})"
         return [CheckResult(_NAME, False, said, "stop it, or set ANDON_OTLP_PORT")]
     where = "" if is_loopback(settings.otlp_host) else " from other machines"
-    return [CheckResult(_NAME, True, f"takes logs at {url}{where}")]
+    return [CheckResult(_NAME, True, f"accepts logs at {url}{where}")]
 
 
 def _of_tokens(settings: Settings, url: str) -> CheckResult:
@@ -53,6 +53,6 @@ def _of_tokens(settings: Settings, url: str) -> CheckResult:
     except (StoreError, ConfigError, PermissionError):
         return CheckResult(_NAME, None, f"{url} demands a token")
     if settings.http_token.get_secret_value() or any(one.role != Role.VIEWER.word for one in held):
-        return CheckResult(_NAME, True, f"takes logs at {url} from programs with a token")
-    remedy = "make one: andon token add NAME --role producer"
-    return CheckResult(_NAME, None, f"{url} demands a token, and no program has one that may send", remedy)
+        return CheckResult(_NAME, True, f"accepts logs at {url} from programs with a token")
+    remedy = "create one: andon token add NAME --role producer"
+    return CheckResult(_NAME, None, f"{url} demands a token, and no token that may send exists", remedy)

@@ -20,9 +20,9 @@ def page(settings: Settings) -> list[CheckResult]:
     found = _users(settings)
     if found is None:
         return []
-    where = " and is reached from other machines: put TLS in front of it" if settings.http_exposed else ""
+    where = " and can be reached from other machines: put TLS in front of it" if settings.http_exposed else ""
     if not found:
-        remedy = "let the first one in: andon user add NAME --role admin"
+        remedy = "create the first user: andon user add NAME --role admin"
         return [CheckResult(_NAME, None, f"it demands a login{where}, and nobody can log in", remedy)]
     admins = sum(user.role == Role.ADMIN.word for user in found)
     detail = f"it demands a login{where}; {counted(len(found), 'user')}, {counted(admins, 'administrator')}"

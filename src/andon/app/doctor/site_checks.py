@@ -47,7 +47,7 @@ def playbook(settings: Settings) -> list[CheckResult]:
     if not os.path.exists(place):
         if "playbook" not in settings.model_fields_set:
             return []
-        detail = f"there is no directory {place}: only the built-in rules answer"
+        detail = f"there is no directory {place}: only the built-in rules explain"
         return [CheckResult("playbook", None, detail, "create it, or correct ANDON_PLAYBOOK")]
     found = SitePlaybook(place)
     found.scan(tell=False)

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from andon.app.backup.latest import BackupState, last_backup
+from andon.app.doctor.next_step import start_here
 from andon.core.errors import ConfigError, StoreError
 from andon.core.models import CheckResult, StoreCounts
 from andon.core.settings.settings import Settings
-from andon.core.settings.whereabouts import start_advice, user_name
+from andon.core.settings.whereabouts import user_name
 from andon.core.text import counted
 from andon.ingest.severity import SeverityReader
 from andon.store import Visitor, counts, recording
@@ -33,13 +34,13 @@ def disk(settings: Settings) -> CheckResult:
     while not os.path.exists(place) and place != place.parent:  # nor is what this user may not look into
         place = place.parent
     if not place.is_dir():
-        remedy = "set ANDON_DATA_DIR (or DB_PATH) to another"
-        return CheckResult("disk", False, f"{place} is a file where a directory is needed", remedy)
+        remedy = "set ANDON_DATA_DIR (or DB_PATH) to another path"
+        return CheckResult("disk", False, f"{place} is a file, and a directory is needed", remedy)
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free at {directory}"
     visiting = settings.service is not None and settings.service.user != user_name(os.geteuid())
     if not visiting and not os.access(place, os.W_OK):
-        return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
+        return CheckResult("disk", False, f"{place} is not writable", "correct its permissions or set ANDON_DATA_DIR")
     if free < LITTLE_ROOM:
         ok = None if free >= LITTLE_ROOM // 10 else False
         return CheckResult("disk", ok, detail, "make room: recording stops when the disk is full")
@@ -51,18 +52,18 @@ def database(settings: Settings) -> list[CheckResult]:
     path = settings.database
     try:
         if isinstance(path, Path) and not path.exists():
-            return [CheckResult("database", None, f"{path} does not exist yet", start_advice("`andon run` creates it"))]
+            return [CheckResult("database", None, f"{path} does not exist yet", start_here("`andon run` creates it"))]
         with Visitor(path) as visitor:
             found = visitor.read(counts.sizes)
             unread = visitor.read(recording.severities_not_understood, NEWEST)
             saved = visitor.read(last_backup)
     except PermissionError:
-        remedy = "ask as the user who runs Andon, or see ANDON_DATA_GROUP"
-        return [CheckResult("database", False, f"{path} is not open to this user", remedy)]
+        remedy = "run this as the user who runs Andon, or set ANDON_DATA_GROUP"
+        return [CheckResult("database", False, f"this user cannot read {path}", remedy)]
     except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{found.bytes / 1024**2:.1f} MiB"
-    held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'pattern')}"
+    held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'problem')}"
     results = [CheckResult("database", True, f"{path}: {held}, {size}")]
     return results + backups(saved, found.logs, time.time()) + severities(settings, unread) + _queue(found)
 
@@ -71,9 +72,9 @@ def backups(saved: BackupState | None, logs: int, now: float) -> list[CheckResul
     """When the last backup was made, where there is something to back up."""
     if not logs:
         return []
-    remedy = "`andon backup DIRECTORY` on another disk; docs/backup.md shows how to have it done each night"
+    remedy = "run `andon backup DIRECTORY` to another disk; docs/backup.md shows how to schedule it"
     if saved is None:
-        return [CheckResult("backup", None, "this database was never backed up by `andon backup`", remedy)]
+        return [CheckResult("backup", None, "this database was never backed up with `andon backup`", remedy)]
     days = int((now - datetime.fromisoformat(saved.at).timestamp()) / DAY)
     age = "today" if days < 1 else f"{counted(days, 'day')} ago"
     if days >= OLD_BACKUP:
@@ -89,32 +90,31 @@ def severities(settings: Settings, unread: list[tuple[str, int, int]]) -> list[C
         return []
     native, _, log_id = left[0]
     logs = sum(count for _, count, _ in left)
-    said = "has a severity that is" if logs == 1 else "have severities that are"
-    detail = (
-        f"{logs:,} of the newest logs {said} not understood and taken for WARNING, such as {native!r} of log {log_id}"
-    )
+    said = "has an unknown severity and counts" if logs == 1 else "have an unknown severity and count"
+    detail = f"{logs:,} of the newest logs {said} as WARNING, such as {native!r} of log {log_id}"
     line = f'{json.dumps(native, ensure_ascii=False)} = "ERROR"'
     remedy = f"say what it means under [severities] in andon.toml: {line}"
     if "\ufffd" in native:
-        remedy = "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
+        remedy = "it is not UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
     return [CheckResult("severities", None, detail, remedy)]
 
 
 def _queue(counts: StoreCounts) -> list[CheckResult]:
     results = []
     if number := counts.rejects:
-        said = "1 message was not understood" if number == 1 else f"{number:,} messages were not understood"
+        said = f"{counted(number, 'message')} could not be understood"
         results.append(CheckResult("rejects", None, said, "see `andon rejects`"))
     if counts.failed:
-        remedy = "the playbook's answers stand for them; see the reasons with `andon queue --failed`"
-        results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
+        remedy = "the playbook explains them; `andon queue --failed` shows the reasons"
+        said = f"the model did not explain {counted(counts.failed, 'problem')}"
+        results.append(CheckResult("analyses", None, said, remedy))
     if number := counts.pending:
         said = "1 problem waits for the model" if number == 1 else f"{number:,} problems wait for the model"
         results.append(CheckResult("queue", None, said))
     if number := counts.lost:
         said = "1 problem of an earlier version is" if number == 1 else f"{number:,} problems of an earlier version are"
-        remedy = "what is known of them stays in `andon patterns`; where one comes again, confirm its fix anew"
+        remedy = "what is known of them stays in `andon problems`; if one occurs again, confirm its fix again"
         results.append(
-            CheckResult("upgrade", None, f"{said} not recognised any more: no log of theirs is stored", remedy)
+            CheckResult("upgrade", None, f"{said} no longer recognised: none of their logs is stored", remedy)
         )
     return results

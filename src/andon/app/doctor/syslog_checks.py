@@ -43,7 +43,7 @@ def syslog(settings: Settings) -> list[CheckResult]:
 
 def _port(settings: Settings, name: str, port: int, kind: socket.SocketKind) -> CheckResult:
     if port < 0:
-        return CheckResult(name, True, "takes a free port, which Andon's log names")
+        return CheckResult(name, True, "uses a free port, which Andon's log names")
     host = settings.syslog_host
     place = f"{host}:{port}"
     try:
@@ -58,14 +58,14 @@ def _port(settings: Settings, name: str, port: int, kind: socket.SocketKind) -> 
             return CheckResult(name, not trouble, trouble or f"{place} is open")
         if error.errno == errno.EADDRINUSE:
             remedy = "stop it, let it forward to Andon, or choose another port"
-            return CheckResult(name, False, f"another program has {place}, and Andon does not run", remedy)
+            return CheckResult(name, False, f"another program uses {place}, and Andon does not run", remedy)
         if error.errno in (errno.EACCES, errno.EPERM):
             remedy = "run Andon with its systemd unit, which grants CAP_NET_BIND_SERVICE, or use a port such as 1514"
-            return CheckResult(name, None, f"this user may not open {place}: it is below 1024", remedy)
+            return CheckResult(name, None, f"this user may not open {place}: the port is below 1024", remedy)
         return CheckResult(name, False, f"{place}: {error.strerror or error}", "correct ANDON_SYSLOG_HOST")
     if _runs(settings):
-        return CheckResult(name, False, f"Andon runs and does not hear on {place}", "see /readyz, or start Andon again")
-    return CheckResult(name, None, f"{place} is free: nothing hears there", "start Andon with `andon run`")
+        return CheckResult(name, False, f"Andon runs but does not listen on {place}", "see /readyz, or restart Andon")
+    return CheckResult(name, None, f"{place} is free: nothing listens there", "start Andon with `andon run`")
 
 
 def _trouble(settings: Settings, name: str) -> str | None:
@@ -102,9 +102,9 @@ def _certificate(settings: Settings) -> CheckResult:
         return CheckResult(name, False, f"{certificate}: {said}", "renew it: clients refuse it")
     if left < SOON * _DAY:
         return CheckResult(
-            name, None, f"{certificate} ends in {int(left // _DAY)} days", "renew it, and start Andon again"
+            name, None, f"{certificate} expires in {int(left // _DAY)} days", "renew it, and restart Andon"
         )
-    return CheckResult(name, True, f"{certificate} is good for {int(left // _DAY)} days")
+    return CheckResult(name, True, f"{certificate} is valid for {int(left // _DAY)} days")
 
 
 def _seconds_left(certificate: Path, key: Path) -> float:
@@ -147,8 +147,8 @@ def journald(settings: Settings) -> list[CheckResult]:
     try:
         found = subprocess.run(command, capture_output=True, timeout=_ANSWER_WITHIN, check=False, text=True)
     except subprocess.TimeoutExpired:
-        return [CheckResult(name, None, f"journalctl does not answer within {_ANSWER_WITHIN:g} s", "try it yourself")]
-    remedy = "let the user who runs Andon read it: `usermod -aG systemd-journal USER`, then start Andon again"
+        return [CheckResult(name, None, f"journalctl does not answer within {_ANSWER_WITHIN:g} s", "run it by hand")]
+    remedy = "let the user who runs Andon read it: `usermod -aG systemd-journal USER`, then restart Andon"
     if found.returncode:
         said = (found.stderr.strip().splitlines() or ["without a word"])[-1]
         return [CheckResult(name, False, f"journalctl fails: {said}", remedy)]

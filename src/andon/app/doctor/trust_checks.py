@@ -7,13 +7,14 @@ import asyncio
 from andon.core.errors import AndonError
 from andon.core.models import CheckResult, Standing
 from andon.core.settings.settings import Settings
+from andon.core.text import times
 from andon.explain.model.fallback import build_analyst, each_of
 from andon.explain.trials.decision import LATE, USELESS
 from andon.explain.trials.examiner import identity_of
 from andon.explain.trust import ModelTrust, configured_models, doubted_rules, known
 from andon.store import Visitor, trials
 
-_BELOW = "its answers stand below the playbook's"
+_BELOW = "its explanations appear below the playbook's"
 _SELDOM = "until then it is asked only where nothing else is known (docs/models.md)"
 #: A model's weights are waited for so long, in seconds.
 _WITHIN = 10.0
@@ -29,8 +30,8 @@ async def trust(settings: Settings) -> list[CheckResult]:
     if settings.model_trust == "measured":
         results += await _changed(settings, models)
     for rule, said in rules.items():
-        detail = f"rule {rule} was found wrong here: {said.wrong} times, {said.helpful} times helpful"
-        remedy = "write a rule or a runbook of your own for it (docs/playbook.md)"
+        detail = f"rule {rule} was marked wrong {times(said.wrong)} and helpful {times(said.helpful)} here"
+        remedy = "write your own rule or runbook for it (docs/playbook.md)"
         results.append(CheckResult("verdicts", None, detail, remedy))
     return results
 
@@ -72,8 +73,8 @@ async def _changed(settings: Settings, models: list[ModelTrust]) -> list[CheckRe
     for one in each_of(analyst):
         before = measured.get((one.provider, one.model))
         if before and (now := await identity_of(one, _WITHIN)) and now != before:
-            detail = f"{one.provider} {one.model} has other weights now than those that were measured"
-            results.append(CheckResult("standing", None, detail, "`andon models qualify` measures it anew"))
+            detail = f"the weights of {one.provider} {one.model} have changed since it was measured"
+            results.append(CheckResult("standing", None, detail, "`andon models qualify` measures it again"))
     if analyst is not None:
         await analyst.close()
     return results

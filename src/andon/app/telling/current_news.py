@@ -139,7 +139,7 @@ def _of_flood(flood: Flood, rows: Sequence[Row]) -> Thing:
         about="flood",
         kind="flood",
         seen=Candidate(
-            title=f"flood of {counted(flood.alarms, 'alarm')} of {counted(flood.problems, 'problem')}",
+            title=f"flood of {counted(flood.alarms, 'alarm')} from {counted(flood.problems, 'problem')}",
             severity=max((row.severity for row in members), key=rank, default="WARNING"),
             spots=tuple(dict.fromkeys(Spot(*place) for row in members for place in row.places)),
         ),
@@ -149,7 +149,7 @@ def _of_flood(flood: Flood, rows: Sequence[Row]) -> Thing:
         says=(
             *((f"{first}{where}",) if first else ()),
             *(f"CRITICAL, {row.machine or row.line or 'several machines'}: {row.title}" for row in bad),
-            "While it lasts its problems are not told one by one, but for those that are CRITICAL.",
+            "While it lasts, its problems are not reported one by one, except CRITICAL ones.",
         ),
         by=None if newest is None else newest.acknowledged_by,
         note=None if newest is None else newest.note,
@@ -210,8 +210,8 @@ def _silent(source: Source) -> Thing:
         since=source.silent_since or source.last_seen,
         where=", ".join(filter(None, (source.machine, source.line))),
         says=(
-            f"{source.host} sends nothing, for longer than chance explains. Look whether the machine is off, then at "
-            "its network and at the program that sends its logs.",
+            f"{source.host} sends nothing, for longer than chance explains. Check whether the machine is off, then its "
+            "network and the program that sends its logs.",
         ),
     )
 

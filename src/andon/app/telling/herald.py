@@ -118,11 +118,11 @@ class Herald:
                 due = await self.look(changed=seen != looked_at or self._sick)
                 looked_at = seen
                 if self._sick:
-                    log.info("what people are told is up to date again")
+                    log.info("notifications are up to date again")
                 self._sick = False
             except StoreError as error:
                 if not self._sick:
-                    log.warning("nobody is told of anything while the database is away", reason=str(error))
+                    log.warning("no notifications are sent while the database is away", reason=str(error))
                 self._sick, due = True, self._clock() + TROUBLE
             await asyncio.sleep(TROUBLE if self._sick else max(LEAST, REST * self._cost))
             await self._change(seen, due)
@@ -214,7 +214,7 @@ def herald_of(service: Service) -> tuple[str, Callable[[], Awaitable[None]]] | N
     if not service.connectors:
         return None
     for sentence in mistakes(settings, service.connectors):
-        log.warning("a rule or a route cannot do what it says", reason=sentence)
+        log.warning("a rule or route cannot work as configured", reason=sentence)
     shared = service.store.shared
     herald = Herald(
         service.store,

@@ -153,7 +153,7 @@ class Announcing:
             arguments = one.order.arguments
             if not isinstance(arguments, Message | Event) or arguments.about != telling.about or one.sent_at:
                 continue
-            actions.decline(connection, one.id, f"route {route.known_as}", "over before it could be told", now=now)
+            actions.decline(connection, one.id, f"route {route.known_as}", "over before it could be sent", now=now)
             found = True
         return found
 

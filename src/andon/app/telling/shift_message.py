@@ -39,7 +39,7 @@ def body_of(report: ShiftReport) -> Body:
         Section("Figures", tuple(figures), True),
     ]
     if others:
-        made.append(Section("Problems of this shift", _lines(others, OTHERS), True))
+        made.append(Section("Other problems of this shift", _lines(others, OTHERS), True))
     if report.notes:
         notes = [f"{one.author or 'unknown'}: {one.text}" for one in report.notes[-NOTES:]]
         made.append(Section("Notes", tuple(notes), True))

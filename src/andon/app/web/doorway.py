@@ -19,6 +19,7 @@ from starlette.responses import Response
 from andon.app.web.access import Access
 from andon.app.web.entrance import Entrance, for_programs, refused_program
 from andon.app.web.guard import Guard, HostNames
+from andon.app.web.head import HeadAsGet
 from andon.app.web.headers import SafeHeaders
 from andon.app.web.prefix import WithoutPrefix
 from andon.core.telemetry import Health, Metrics
@@ -105,9 +106,13 @@ class Doorway:
             Entrance(GZipMiddleware(self._vital, GZIP_FROM, GZIP_LEVEL), access, refuse), hosts, tuple(forwarded)
         )
         self._front = SafeHeaders(WithoutPrefix(guarded, prefix))
+        self._asked = HeadAsGet(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on to the application behind, which is made where it is not there yet."""
+        await self._asked(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"].removeprefix(self._prefix)
             if scope["method"] == "GET" and path in self._answers:

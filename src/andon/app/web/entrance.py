@@ -85,7 +85,7 @@ class Entrance:
             return
         state["person"] = person
         if person.role is Role.PRODUCER and way is None:
-            await self._refuse(request, 403, "this token sends logs and may do nothing else")(scope, receive, send)
+            await self._refuse(request, 403, "this token may only send logs")(scope, receive, send)
             return
         if scope["method"] not in SAFE:
             try:
@@ -141,7 +141,7 @@ class Entrance:
         except _OutError:
             return
         except _FullError:
-            sentence = f"{STREAMS} pages are open, as many as are kept up to date: close some that nobody looks at"
+            sentence = f"{STREAMS} pages are open, the most that are kept up to date: close some that are not needed"
             await self._refuse(request, 503, sentence)(request.scope, receive, send)
         finally:
             self._streams -= streams
@@ -163,7 +163,7 @@ def refused_program(has_token: bool, status: int, sentence: str) -> Response:
     """The answer to a program that is not let through; with 401 it says which token is missing."""
     if status != 401:
         return JSONResponse({"detail": sentence}, status)
-    which = "the token of ANDON_HTTP_TOKEN" if has_token else "a token that `andon token add` made"
+    which = "the token of ANDON_HTTP_TOKEN" if has_token else "a token created with `andon token add`"
     return JSONResponse({"detail": f"present {which}: Authorization: Bearer …"}, 401, {"WWW-Authenticate": "Bearer"})
 
 
@@ -206,7 +206,7 @@ def _why_not(request: Request, person: Person, body: bytes | None) -> str | None
         if body is not None:
             given = _field(body)
         if not secrets.compare_digest(given.encode("utf-8", "replace"), person.csrf.encode()):
-            return f"the token of this page ({CSRF_HEADER}) is missing or of another session: load the page again"
+            return f"the token of this page ({CSRF_HEADER}) is missing or belongs to another session: reload the page"
     if person.role < Role.OPERATOR and request.scope["path"] not in _FOR_ALL and person.role is not Role.PRODUCER:
         return lacking(person, Role.OPERATOR)
     return None

@@ -78,11 +78,11 @@ class Guard:
             if wrong is not None or len(headers.getlist("host")) > 1:
                 return JSONResponse({"detail": _misdirected(wrong or "")}, 421)
         if scope["method"] not in _SAFE and (why := _foreign(headers, asked, self._told(headers))):
-            return JSONResponse({"detail": f"{why}: what changes something is taken from Andon's own pages only"}, 403)
+            return JSONResponse({"detail": f"{why}: changes are accepted from Andon's own pages only"}, 403)
         if way_in(scope["method"], scope["path"]) is not None:
             return None  # which bounds what it reads by itself
         if scope["method"] not in _SAFE and not _is_short(headers):
-            return JSONResponse({"detail": f"the body must say its length, {BODY_MAX:,} bytes at most"}, 413)
+            return JSONResponse({"detail": f"the body must state its length, at most {BODY_MAX:,} bytes"}, 413)
         return None
 
     def _told(self, headers: Headers) -> str | None:

@@ -46,7 +46,7 @@ def person_of(request: HTTPConnection) -> Person:
 
 def lacking(person: Person, role: Role) -> str:
     """The sentence for somebody who would need another role."""
-    return f"this needs the role {role.word}, yours is {person.role.word}: ask an administrator of Andon"
+    return f"this needs the role {role.word}, yours is {person.role.word}: ask an Andon administrator"
 
 
 def at_least(role: Role) -> Callable[[Request], Person]:

@@ -19,9 +19,9 @@ from andon.core.names import listed
 from andon.core.text import counted
 from andon.core.times import lasting, seconds
 from andon.explain.model.time_phrases import shown
-from andon.insight.ask import figures, scope
-from andon.insight.ask.facts_text import EXAMPLES, alarm_line, plain, problem_line
-from andon.insight.ask.question import UNSEEN, Route
+from andon.insight.ask import figures, scope, stops
+from andon.insight.ask.facts_text import EXAMPLES, alarm_line, plain, problem_line, titled
+from andon.insight.ask.question import STOPS, UNSEEN, Route
 from andon.insight.ask.retrieval import Retrieved
 from andon.insight.trends import trends
 from andon.insight.trends.rates import between, occurrences
@@ -55,7 +55,7 @@ async def _log(ask: Ask, found: Retrieved) -> list[str]:
             continue
         place = "/".join(plain(part, 40) for part in (log.site, log.area, log.line, log.machine) if part)
         where = f"{plain(log.hostname, 80)}{f' ({place})' if place else ''}, {plain(log.service, 60)}"
-        lines.append(f"Log {log.id}: {log.severity} of {shown(log.timestamp, now)} on {where}:")
+        lines.append(f"Log {log.id}: {log.severity} at {shown(log.timestamp, now)} on {where}:")
         lines.append(f"  {plain(log.message, 4_000)} [log {log.id}]")
         if log.pattern_id is None:
             lines.append("  It belongs to no problem.")
@@ -69,7 +69,7 @@ async def _last(ask: Ask, found: Retrieved) -> list[str]:
     log = await scope.nearest(ask, scopes, found.only)
     if log is None:
         return []
-    where = f"{log.severity} of {shown(log.timestamp, found.inquiry.now)} on {plain(log.hostname, 80)}"
+    where = f"{log.severity} at {shown(log.timestamp, found.inquiry.now)} on {plain(log.hostname, 80)}"
     return [f"The last one is log {log.id}, {where}: {plain(log.message, 4_000)} [log {log.id}]"]
 
 
@@ -79,7 +79,7 @@ async def _problem(ask: Ask, found: Retrieved) -> list[str]:
         facts = await ask(agent_history.pattern, wanted)
         if facts is None:
             sizes = await ask(counts.sizes)
-            lines.append(f"There is no problem {wanted}: {sizes.patterns:,} are known, `andon patterns` lists them.")
+            lines.append(f"There is no problem {wanted}. {sizes.patterns:,} are known: `andon problems` lists them.")
             continue
         if facts.pattern_id != wanted:
             lines.append(f"Problem {wanted} was merged into {facts.pattern_id}.")
@@ -104,13 +104,15 @@ async def _active(_ask: Ask, found: Retrieved) -> list[str]:
     if len(active) > _LISTED:
         lines.append(f"And {len(active) - _LISTED:,} more: `andon alarms --active` lists them.")
     if not any(one.clears for one in active):
-        lines.append("The end of an alarm was never reported there: they may be over.")
+        lines.append("No source there reports when an alarm ends, so these may be over.")
     return lines
 
 
-async def _frequent(_ask: Ask, found: Retrieved) -> list[str]:
-    every = sorted(_all(found), key=lambda one: (-one.count, -one.weight, one.pattern_id))
+async def _frequent(ask: Ask, found: Retrieved) -> list[str]:
     top = found.question.top or _LISTED
+    if STOPS.search(found.inquiry.text) and (lines := await stops.most_often(ask, found, top)):
+        return lines
+    every = sorted(_all(found), key=lambda one: (-one.count, -one.weight, one.pattern_id))
     lines = ["Most frequent, by logs:"] if every else []
     total = sum(one.count for one in every)
     lines += [
@@ -154,7 +156,7 @@ async def _new(ask: Ask, found: Retrieved) -> list[str]:
     first = await ask(counts.first_seen_within, since, until)
     new = sorted((one for one in _all(found) if one.pattern_id in first), key=lambda one: first[one.pattern_id])
     if not new:
-        return ["No problem was seen for the first time in that time."] if found.period and found.period.logs else []
+        return ["No problem was new in that time."] if found.period and found.period.logs else []
     lines = [f"{counted(len(new), 'problem')} seen for the first time then, the newest first:"]
     lines += [
         f"{problem_line(one, found)}, first at {shown(first[one.pattern_id], now)}" for one in new[::-1][:_LISTED]
@@ -176,7 +178,7 @@ async def _changed(ask: Ask, found: Retrieved) -> list[str]:
         *await _new(ask, found),
         *await _trend(ask, found, "rising", "Rising beyond chance"),
         *await _quiet(ask, found),
-        "`andon diff` says what sets the logs of two times apart.",
+        "`andon diff` shows how the logs of two times differ.",
     ]
 
 
@@ -208,7 +210,7 @@ async def _beside(ask: Ask, found: Retrieved) -> list[str]:
 def _more_or_fewer(period_: Period, earlier: Period, when: str) -> list[str]:
     logs, then = period_.logs, earlier.logs
     if logs == then:
-        return [f"As many as before: {counted(logs, 'log')}, and as many {when}."]
+        return [f"As many as before: {counted(logs, 'log')}, the same number {when}."]
     now_problems, then_problems = (counted(len(one.problems), "problem") for one in (period_, earlier))
     times = f" ({logs / then:.1f} times as many)" if then else ""
     return [
@@ -242,7 +244,7 @@ async def _trend(ask: Ask, found: Retrieved, kind: trends.Kind, title: str) -> l
 
 
 def _trend_line(row: trends.Trend, found: Retrieved) -> str:
-    said = f"- problem {row.pattern_id} ({row.worst_severity}): {plain(row.template)}"
+    said = f"- problem {row.pattern_id} ({row.worst_severity}): {titled(row.template)}"
     if row.count:
         before = "none before" if not row.ratio else f"{row.ratio:,.1f} times its usual rate"
         return f"{said}, {counted(row.count, 'log')}, {before}"
@@ -261,14 +263,14 @@ async def _fix(ask: Ask, found: Retrieved) -> list[str]:
         return ["Confirmed fixes:", *lines]
     if found.fits:
         return (
-            ["No fix is confirmed for it yet; `andon resolve` records one. What is known instead follows."]
+            ["No fix is confirmed for it yet; `andon resolve` records one. What is known follows."]
             if found.problems
             else []
         )
     now = utc_text(found.inquiry.now + timedelta(minutes=1))
     newest = (await ask(problems.fixes_within, "", now))[::-1][:_TIMES]
     if not newest:
-        return ["No fix was ever confirmed; `andon resolve PROBLEM --fix …` records what helped."]
+        return ["No fix has been confirmed yet; `andon resolve PROBLEM --fix …` records what helped."]
     lines = [f"The newest confirmed fixes{', of any place' if found.scope.place or found.scope.host else ''}:"]
     for fix in newest:
         by = f" by {plain(fix.author, 60)}" if fix.author else ""
@@ -287,7 +289,7 @@ async def _before(ask: Ask, found: Retrieved) -> list[str]:
     until = now.timestamp() + 60
     minutes = await ask(counts.minutes_of, facts.pattern_id, seconds(facts.first_seen) - 60, until)
     starts = occurrences(sorted(minutes))
-    which = "" if found.fits else f"Taken to be about problem {facts.pattern_id}, the heaviest of that time. "
+    which = "" if found.fits else f"This is about problem {facts.pattern_id}, the heaviest of that time. "
     times = counted(len(starts), "time")
     every = f", one every {lasting((between(starts) or 0) * 60)} on average" if len(starts) > 1 else ""
     said = "Yes: " if len(starts) > 1 else "No: "
@@ -311,9 +313,7 @@ async def _lasted(ask: Ask, found: Retrieved) -> list[str]:
             if one.alarm.pattern_id in wanted:
                 shares[one.alarm.id] = one
     if not shares:
-        return (
-            ["No alarm there says how long it was active; its logs came", *await _count(ask, found)] if wanted else []
-        )
+        return ["No alarm there reports how long it was active. Its logs:", *await _count(ask, found)] if wanted else []
     lines = ["How long alarms were active in that time, the longest first:"]
     every = sorted(shares.values(), key=lambda one: (-(one.seconds or 0), one.alarm.id))
     for one in every[:_LISTED]:
@@ -338,9 +338,9 @@ async def _acknowledged(ask: Ask, found: Retrieved) -> list[str]:
     fitting.sort(key=lambda one: -(one.acked_at or 0))
     if not fitting:
         return [
-            "Nobody has acknowledged such an alarm: `andon ack` does."
+            "Nobody has acknowledged such an alarm; `andon ack` does that."
             if entries
-            else "No alarm was acknowledged so far."
+            else "No alarm has been acknowledged yet."
         ]
     lines = ["Acknowledged, the last first:"]
     for one in fitting[:_LISTED]:
@@ -376,4 +376,5 @@ _WORK: dict[Route, Callable[[Ask, Retrieved], Awaitable[list[str]]]] = {
     Route.BEFORE: _before,
     Route.ACKNOWLEDGED: _acknowledged,
     Route.DURATION: _lasted,
+    Route.STOP: stops.why,
 }

@@ -18,6 +18,7 @@ from andon.explain.model.time_phrases import shown
 from andon.insight.ask.figures import Group
 from andon.insight.ask.question import Route
 from andon.insight.ask.retrieval import TOLD, Retrieved, first_of, scope_words
+from andon.insight.titles import title_of
 from andon.store.alarms import AlarmEntry
 
 _LINE = 600
@@ -36,9 +37,11 @@ EXAMPLES = (
     '"how do I fix F30004".'
 )
 #: What is asked in these ways is answered by what is told; the problems are not told one by one as well.
-_ANSWERED = frozenset(Route) - {Route.OVERVIEW, Route.FIRST, Route.LOG, Route.PROBLEM, Route.FIX, Route.BEFORE}
+_ANSWERED = frozenset(Route) - {
+    Route.OVERVIEW, Route.FIRST, Route.STOP, Route.LOG, Route.PROBLEM, Route.FIX, Route.BEFORE
+}  # fmt: skip
 #: What is asked in these ways is about a time as a whole.
-_SEEN_WHOLE = frozenset({Route.OVERVIEW, Route.FIRST})
+_SEEN_WHOLE = frozenset({Route.OVERVIEW, Route.FIRST, Route.STOP})
 
 
 def prompt_lines(found: Retrieved, room: int) -> tuple[list[str], set[int]]:
@@ -46,7 +49,10 @@ def prompt_lines(found: Retrieved, room: int) -> tuple[list[str], set[int]]:
     now = found.inquiry.now
     lines = [encode({"totals": clean(one, 400)}) for one in totals(found)]
     lines += [encode({"note": clean(note, 300)}) for note in found.notes]
-    lines += [encode({"known": clean(one, 400)}) for one in [*found.told[:8], *_firsts(found), *_active(found)][:16]]
+    lines += [
+        encode({"known": clean(one, 400)})
+        for one in [*[line for line in found.told if line][:8], *_firsts(found), *_active(found)][:16]
+    ]
     while len(lines) > 1 and sum(len(line.encode()) + 1 for line in lines) > room // 3:
         lines.pop()
     room -= sum(len(line.encode()) + 1 for line in lines)
@@ -82,15 +88,19 @@ def report(found: Retrieved) -> str:
 
 
 def _report(found: Retrieved) -> Iterator[str]:
+    route = found.question.route
     yield from found.notes
+    if route == Route.STOP and found.told:  # it leads with why
+        yield from found.told
+        yield ""
     yield from totals(found)
-    if found.told:
+    if found.told and route != Route.STOP:
         yield ""
         yield from found.told
-    answered = found.question.route in _ANSWERED
-    if not answered:
+    answered = route in _ANSWERED
+    if not answered and not (route == Route.STOP and found.first_outs):  # of which it has told
         yield from _firsts(found)
-    if found.question.route in _SEEN_WHOLE:
+    if route in _SEEN_WHOLE:
         yield from _active(found)
     if found.unmatched and not (found.scope.host or found.scope.place or found.scope.service):
         yield from _heaviest(found)
@@ -98,10 +108,10 @@ def _report(found: Retrieved) -> Iterator[str]:
         yield from problem_list(found)
     if found.alike:
         yield ""
-        yield "Problems of other times that read alike:"
+        yield "Problems of other times with similar text:"
         for facts, _ in found.alike:
             last = f"last at {shown(facts.last_seen, found.inquiry.now)}"
-            yield f"- problem {facts.pattern_id}, {last}: {plain(facts.template)}{cited(facts.newest[:1])}"
+            yield f"- problem {facts.pattern_id}, {last}: {titled(facts.template)}{cited(facts.newest[:1])}"
             yield from known(facts)
     if found.timeline and found.question.route in _SEEN_WHOLE and not found.unmatched:
         host = plain(found.timeline[0].hostname)
@@ -152,14 +162,14 @@ def _firsts(found: Retrieved) -> list[str]:
     for one in found.first_outs if not found.fits else []:
         span = f"{shown(one.start, now)} to {shown(one.end, now)}, {counted(one.alarms, 'alarm')}"
         if one.log is None:
-            lines.append(f"First-out of the flood of {span}: {plain(one.source)}.")
+            lines.append(f"First-out of the flood from {span}: {plain(one.source)}.")
         else:
             said = f"{plain(one.log.hostname, 80)}: {plain(one.log.message)} [log {one.log.id}]"
-            lines.append(f"First-out of the flood of {span}: at {shown(one.log.timestamp, now)}, {said}.")
+            lines.append(f"First-out of the flood from {span}: at {shown(one.log.timestamp, now)}, {said}.")
     first = first_of(found)
     if first is not None and sum(1 + len(group.alike) for group in found.groups) > 1:
         said = f"{first.worst_severity}, {shown(first.first_seen, now)}{cited([first.first_log])}"
-        lines.append(f"First came problem {first.pattern_id} ({plain(first.template)}), {said}.")
+        lines.append(f"The earliest was problem {first.pattern_id} ({titled(first.template)}), {said}.")
     return lines
 
 
@@ -168,7 +178,7 @@ def _active(found: Retrieved) -> list[str]:
     if found.active is None or found.question.route == Route.ACTIVE:
         return []
     if not found.active:
-        which = "No alarm of these" if found.fits else "No alarm there"
+        which = "None of these alarms" if found.fits else "No alarm there"
         return [f"{which} is known to be active now."] if found.groups else []
     seen = sum(one.acked_at is not None for one in found.active)
     more = (
@@ -207,8 +217,10 @@ def problem_list(found: Retrieved) -> Iterator[str]:
         if group is not None and group.alike:
             yield f"   And {_look_alikes(group)}."
         text = facts.fixes[0].fix if facts.fixes else facts.explanation or ""
-        if text and text in said:
-            yield f"   The same answer as for problem {said[text]}."
+        if seen.pattern_id in found.explained:
+            yield "   Explained above."
+        elif text and text in said:
+            yield f"   Same explanation as problem {said[text]}."
         else:
             said[text] = seen.pattern_id
             yield from known(facts, whole=number <= _IN_FULL or seen in (first, worst))
@@ -221,7 +233,7 @@ def problem_list(found: Retrieved) -> Iterator[str]:
     if len(rest) > _NAMED - TOLD:
         left = [one for group in rest[_NAMED - TOLD :] for one in (group.head, *group.alike)]
         logs = counted(sum(one.count for one in left), "log")
-        yield f"And {counted(len(left), 'problem')} more with {logs}: `andon trends top` lists them."
+        yield f"And {counted(len(left), 'more problem')} with {logs}: `andon trends top` lists them."
 
 
 def _look_alikes(group: Group) -> str:
@@ -232,7 +244,7 @@ def _look_alikes(group: Group) -> str:
 def problem_line(one: PatternSeen, found: Retrieved, mark: str = "-") -> str:
     """A problem as a line of a list."""
     log = found.samples.get(one.last_log or 0)
-    said = plain(one.template if log is None else log.message) + cited([one.last_log])
+    said = (titled(one.template) if log is None else plain(log.message)) + cited([one.last_log])
     return f"{mark} {one.worst_severity}, {counted(one.count, 'time')}, problem {one.pattern_id}: {said}"
 
 
@@ -241,7 +253,7 @@ def _told(number: int, seen: PatternSeen, facts: PatternFacts, found: Retrieved)
     where = ", ".join(plain(host, 80) for host, _ in facts.hosts[:3]) if seen.hosts != 1 or log is None else ""
     more = f" and {seen.hosts - 3} more" if where and seen.hosts > 3 else ""
     where = where or (plain(log.hostname, 80) if log is not None else "")
-    said = plain(log.message if log is not None else seen.template)
+    said = titled(seen.template) if log is None else plain(log.message)
     mark = f"{number}. " if len(found.groups) > 1 else ""
     yield f"{mark}{seen.worst_severity}, {counted(seen.count, 'time')} on {where}{more}: {said}"
     until = "" if seen.count == 1 else f" to {shown(seen.last_seen, now)}"
@@ -261,7 +273,7 @@ def known(facts: PatternFacts, *, whole: bool = True) -> Iterator[str]:
         yield f"   Explained ({facts.rung}{provisional}): {first}"
         yield from (f"   {'  ' if line[:1].isdigit() or line[:1] == '-' else ''}{line}" for line in rest if whole)
         if rest and not whole:
-            yield f"   `andon patterns show {facts.pattern_id}` tells the cause and what to check first."
+            yield f"   `andon problems show {facts.pattern_id}` shows the cause and what to check first."
     else:
         yield "   Not explained yet."
 
@@ -279,6 +291,11 @@ def _text(text: str) -> str:
 def cited(ids: Iterable[int | None]) -> str:
     """Citations of logs, to be put behind a statement."""
     return "".join(f" [log {one}]" for one in ids if one is not None)
+
+
+def titled(template: str) -> str:
+    """What a problem is called where no log of it is at hand: what its logs share, with … for what differs."""
+    return plain(title_of(template))
 
 
 def plain(text: str, limit: int = _CUT) -> str:

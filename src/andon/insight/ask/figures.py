@@ -49,7 +49,10 @@ async def period_of(ask: Ask, scopes: list[HistoryQuery], only: Collection[int] 
         scope = scopes[0]
         if len(scopes) > 1 or scope.place or scope.service or scope.severity or scope.since is None:
             raise
-    notes.append("So much was logged then that it is counted by whole minutes, and each problem weighed by its worst.")
+    notes.append(
+        "Too much was logged then to read every log: it is counted by whole minutes, and each problem is weighted by "
+        "its worst severity."
+    )
     place = None if scope.host is None else Place("hostname", scope.host)
     until = stored(seconds(scope.until)) if scope.until else stored(seconds(scope.since) + 400 * 86_400)
     found = await ask(counts.activity, seconds(scope.since), seconds(until), place)

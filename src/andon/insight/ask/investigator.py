@@ -272,9 +272,7 @@ class Investigator:
         except NoAnswer as end:
             if str(end).startswith("Tool "):
                 raise _CannotCall(f"{session.model} called a tool wrongly {WRONG_CALLS + 1} times.") from end
-            raise ModelAnswerError(
-                f"{session.model} at {url} gave no answer that can be used ({clean(str(end), 160)})."
-            ) from end
+            raise ModelAnswerError(f"{session.model} at {url} gave no usable answer ({clean(str(end), 160)}).") from end
         answer = visible(strip_thinking(text)).strip()
         if not answer:
             raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
@@ -282,7 +280,7 @@ class Investigator:
         if refused is not None:
             raise ModelAnswerError(f"The answer of {session.model} is not shown: {refused}")
         words.show(text)
-        return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
+        return f"{answer} … (the answer reached its token limit)" if words.finish == "length" else answer
 
 
 def cited_ids(text: str) -> list[int]:

@@ -35,6 +35,7 @@ class Route(StrEnum):
     COUNT = "count"
     ACKNOWLEDGED = "acknowledged"
     DURATION = "duration"
+    STOP = "stop"
     LAST = "last"
     HELP = "help"
 
@@ -82,6 +83,11 @@ _TOP_FIELDS = _re(
 UNSEEN = _re(
     r"\b(?:not|never|isn't|aren't|un)[\s-]?(?:yet\s)?(?:been\s)?(?:ack|acked|acknowledged)\b"
     r"|\b(?:nicht|un)\s?quittiert\w*|\bnobody\b.{0,20}\back"
+)
+#: Something that runs no more.
+STOPS = _re(
+    r"\b(?:stop|stops|stopped|stopping|halt|halts|halted|down|stand(?:s|ing)?\sstill|standstill|not\srunning|stoppages?)\b"
+    r"|\b(?:gestoppt|stoppt|stoppte|stillstand|stand|steht|angehalten|stehen\s?geblieben|ausgefallen)\b"
 )
 _WHERE = _re(r"\A\W*(?:where|wo)\b|\b(?:noisiest|loudest)\b")
 
@@ -176,6 +182,14 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         _re(
             r"\bmost\s(?:frequent|common|often|alarms?|errors?|logs?|faults?|of)\b|\bfrequent\b|\btop\b|\bpareto\b"
             r"|\bbad\sactors?\b|\bworst\s(?:offender|problem|alarm)s?\b|\bhäufigste[nrs]?\b|\bam\s(?:häufigsten|meisten)\b"
+        ),
+    ),
+    (
+        Route.STOP,
+        _re(
+            rf"\b(?:why|reasons?|cause[ds]?|warum|wieso|weshalb|wodurch|grund|ursachen?)\b.{{0,80}}(?:{STOPS.pattern})"
+            r"|\bwhat\s(?:has\s|had\s)?(?:stopped|halted|stops|halts|(?:made|makes)\b.{0,40}\bstop)\b"
+            r"|\bwas\s(?:hat|hatte)\b.{0,40}\b(?:gestoppt|angehalten)\b"
         ),
     ),
     (

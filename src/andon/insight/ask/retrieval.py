@@ -91,8 +91,8 @@ class Retrieved:
     ``problems`` the first of them with what is known of each. ``nearest`` is the log that another time had to be taken
     for, which ``asked`` had none of; ``against`` is the other time of a comparison. ``timeline`` is what the host of
     the worst log recorded around it, the first log of each problem. ``samples`` are the newest logs of more problems,
-    by id. ``told`` is what answers the question itself, in lines; ``unmatched`` says that nothing reads like the
-    question's words.
+    by id. ``told`` is what answers the question itself, in lines; ``explained`` are the problems that it explains;
+    ``unmatched`` says that nothing reads like the question's words.
     """
 
     inquiry: Inquiry
@@ -117,6 +117,7 @@ class Retrieved:
     alike: list[tuple[PatternFacts, float]] = field(default_factory=list)
     runbooks: list[Hint] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    explained: set[int] = field(default_factory=set)
     unmatched: bool = False
 
 
@@ -152,7 +153,7 @@ async def retrieve(
         try:
             found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
         except QueryTooSlow:
-            found.notes.append("So much was logged then that floods were not looked for.")
+            found.notes.append("Too much was logged then to look for floods.")
     fitting = {one.pattern_id for group in found.groups for one in (group.head, *group.alike)} if found.fits else None
     chosen = fitting if found.only is None else found.only
     found.active = await figures.active_now(ask, found.scopes, inquiry.now, chosen)
@@ -182,10 +183,8 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
         if not coded:
             said = ", ".join(map(quoted, found.codes))
             near = choice("code", nearest(found.codes[0], await ask(period.codes)))
-            found.notes.append(f"No stored log has {said}, in its text or its fields, however it is written.")
-            found.notes.append(
-                f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
-            )
+            found.notes.append(f"No stored log has {said} in its text or fields, in any spelling.")
+            found.notes.append(f"Known alarm codes: {near}." if near.startswith("there") else "No alarm has a code.")
     unknown = list(named.unknown)
     for thing, sentence in named.unclear.items():
         if having := await scope.having(ask, thing, found.notes):
@@ -196,7 +195,7 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
         elif sentence:
             unknown.append(sentence)
         else:
-            found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
+            found.notes.append(f"No log names a place or host {thing!r} or mentions it in its text.")
     inquiry = found.inquiry
     known = named.hosts or named.places or named.services or inquiry.host or inquiry.place or inquiry.service
     if unknown and not (known or found.only):
@@ -243,11 +242,11 @@ async def _look(ask: Ask, named: Named, found: Retrieved, shifts: Sequence[Shift
         if log is None:
             continue
         if what:
-            found.notes.append(f"No log at all matches everything the question names; this leaves out the {what}.")
+            found.notes.append(f"No log matches everything in the question; this leaves out the {what}.")
         await _move(ask, found, scopes, time, log)
         return
     if wanted is None or found.period is None or not found.period.logs:
-        found.notes.append(f"{_searched(found)}: no log, nor at any other time.")
+        found.notes.append(f"{_searched(found)}: no log, then or at any other time.")
 
 
 async def _read(ask: Ask, found: Retrieved) -> None:
@@ -281,7 +280,7 @@ async def _fit(ask: Ask, found: Retrieved) -> bool:
         left = list(dict.fromkeys(meant for word in words if (meant := respelt.get(word, word)) is not None))
         found.question = found.question._replace(words=left)
         return await _fit(ask, found)
-    found.notes.append(f"No problem reads like {_either(words)}, then or at any other time.")
+    found.notes.append(f"No problem mentions {_either(words)}, then or at any other time.")
     found.unmatched = True
     if found.question.route in _COUNTED:
         found.groups = []
@@ -294,14 +293,14 @@ async def _move(ask: Ask, found: Retrieved, scopes: list[HistoryQuery], time: Ti
     found.notes.append(f"{_searched(found)}: no log{f' with {found.fits}' if found.fits else ''}.")
     past = time.until is None or log.timestamp < time.until
     said = f"{shown(log.timestamp, now)}, {clean(log.hostname, 80)}: {clean(' '.join(log.message.split()), _QUOTED)}"
-    found.notes.append(f"The {'last one before' if past else 'first one after'} is of {said} [log {log.id}].")
+    found.notes.append(f"The {'last log before' if past else 'first log after'} that time: {said} [log {log.id}].")
     place = scope.moved(time, log, now)
     if place is None:
         return
     other, what = place
     found.scopes = [msgspec.structs.replace(one, since=other.since, until=other.until) for one in scopes]
     found.scope = found.scopes[0]
-    found.notes.append(f"What follows is about {what}.")
+    found.notes.append(f"What follows covers {what}.")
     await _read(ask, found)
 
 
@@ -313,7 +312,7 @@ def _searched(found: Retrieved) -> str:
 def scope_words(scopes: list[HistoryQuery], now: datetime) -> str:
     """The part of history that was looked at, in words."""
     if not scopes:
-        return "In all that is stored"
+        return "In all stored logs"
     first = scopes[0]
     parts = [scope.span_words(first.since, first.until, now)]
     for name in ("host", "place", "service"):

@@ -147,7 +147,7 @@ async def having(ask: Ask, said: str, notes: list[str]) -> set[int]:
     try:
         return await ask(period.problems_of_code, said)
     except QueryTooSlow:
-        notes.append(f"There are so many logs that {clean(said, 60)!r} could not be looked for in all of them.")
+        notes.append(f"There are too many logs to look for {clean(said, 60)!r} in all of them.")
         return set()
 
 
@@ -188,7 +188,7 @@ def moved(time: Time, log: StoredLog, now: datetime) -> tuple[Time, str] | None:
         for days in {math.floor((since - at) / timedelta(days=1)), math.ceil((since - at) / timedelta(days=1))}:
             begin, end = since - timedelta(days=days), until - timedelta(days=days)
             if begin <= at < end and days:
-                return Time(utc_text(begin), utc_text(end), said=True), "the same hours of the nearest day that has any"
+                return Time(utc_text(begin), utc_text(end), said=True), "the same hours of the nearest day with logs"
     end = at + timedelta(seconds=1)
     return Time(utc_text(end - DEFAULT_SPAN), utc_text(end), said=True), "the 24 hours up to it"
 
@@ -201,5 +201,5 @@ def span_words(since: str | None, until: str | None, now: datetime) -> str:
     """A stretch of time in words, in the site's zone: ``From 2025-01-14 18:00:00 UTC to …``."""
     begin, end = (None if one is None else shown(one, now) for one in (since, until))
     if begin is None:
-        return "In all that is stored" if end is None else f"Before {end}"
+        return "In all stored logs" if end is None else f"Before {end}"
     return f"Since {begin}" if end is None else f"From {begin} to {end}"

@@ -80,7 +80,7 @@ def working(text: str, now: datetime, shifts: Sequence[Shift]) -> Window | None:
         bare = _HANDOVER.search(text) or _BARE.search(text)
         return None if bare is None else _of_any(text, bare, now, shifts, zone)
     except NoShift as error:
-        raise NoWindow(f"is of no shift: {error}") from error
+        raise NoWindow(f"matches no shift: {error}") from error
 
 
 def one_before(text: str, rest: str, now: datetime, shifts: Sequence[Shift]) -> Window | None:
@@ -106,9 +106,9 @@ def _named(shifts: Sequence[Shift]) -> re.Pattern[str]:
 def _since_change(now: datetime, shifts: Sequence[Shift], zone: ZoneInfo) -> Window | None:
     at = now.timestamp()
     if (current := window_at(shifts, at, zone)) is not None:
-        return Window(_moment(current.start, now), now, f"Shift {current.name} began then")
+        return Window(_moment(current.start, now), now, f"Shift {current.name} began at that time")
     ended = last_before(shifts, at, zone)
-    return None if ended is None else Window(_moment(ended.end, now), now, f"Shift {ended.name} ended then")
+    return None if ended is None else Window(_moment(ended.end, now), now, f"Shift {ended.name} ended at that time")
 
 
 def _of_any(text: str, found: re.Match[str], now: datetime, shifts: Sequence[Shift], zone: ZoneInfo) -> Window | None:
@@ -149,7 +149,7 @@ def _holds(shift: Shift, at: time) -> bool:
 
 def _window(text: str, found: re.Match[str], now: datetime, one: ShiftWindow) -> Window:
     begin, end = _moment(one.start, now), _moment(one.end, now)
-    said = f"Shift {one.name} of {begin:%Y-%m-%d}, {begin:%H:%M} to {end:%H:%M}, is meant"
+    said = f"This is about shift {one.name} of {begin:%Y-%m-%d}, {begin:%H:%M} to {end:%H:%M}"
     open_ = _SINCE.search(text[: found.start()]) or found[0].lower().startswith(("since", "seit"))
     return Window(begin, now if open_ else min(end, now), said)
 

@@ -12,7 +12,7 @@ from andon.core.models import SEVERITY_RANK
 from andon.core.models.history import PRIORITY_OF, Known
 from andon.core.times import stored
 from andon.insight.alarms.metrics import STALE_SECONDS
-from andon.insight.titles import in_line
+from andon.insight.titles import alarm_title
 from andon.store.alarms import AlarmEntry, Happened
 
 State = Literal["waiting", "acknowledged", "cleared", "shelved"]
@@ -150,7 +150,7 @@ def make(
         alarm_ids=tuple(sorted(one.id for one in alarms)),
         state=state,
         severity=worst,
-        title=_title(newest),
+        title=alarm_title(newest),
         machine=None if several else machines[0],
         machines=len(machines),
         unit="machine" if all(one.machine for one in alarms) else "host",
@@ -185,11 +185,6 @@ def _with_history(row: Row, alarms: Sequence[AlarmEntry], began: Mapping[int, fl
         first = min((began[one.id] for one in alarms if one.id in began), default=ended)
         row = replace(row, cleared_at=text_at(ended), seconds=max(0.0, ended - first) or None)
     return row
-
-
-def _title(newest: AlarmEntry) -> str:
-    """The newest text, with its values: "86 C" tells more than a hole; how many machines it is at stands beside it."""
-    return in_line(newest.text) or newest.code
 
 
 def _common(values: Iterable[str | None]) -> str | None:

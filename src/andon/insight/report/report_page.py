@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from andon.core.text import html_text
+from andon.core.text import counted, html_text
 from andon.core.times import clock
 from andon.insight.report import sections as parts
 from andon.insight.report.rate_picture import picture
@@ -81,15 +81,15 @@ def opening(report: ShiftReport) -> str:
     """What a reader must know before the figures, in a few sentences."""
     zone = ZoneInfo(report.zone)
     made = f"{day_and_time(report.made, zone)}"
-    told = [f"The shift is still running: figures up to {made}."] if report.running else []
+    told = [f"The shift is still running. Figures up to {made}."] if report.running else []
     if report.previous is not None:
         before = clock(report.previous.start, zone)
-        so_far = ", up to the same time of the shift" if report.running else ""
-        told.append(f"Before: the same shift of {before:%a} {before.day} {before:%b}{so_far}.")
+        so_far = ", up to the same point" if report.running else ""
+        told.append(f"“Before” is the same shift on {before:%a} {before.day} {before:%b}{so_far}.")
     if report.frozen:
         told.append(f"Signed, and kept as it was on {made}.")
     elif not report.running:
-        told.append(f"What is open and shelved is that of {made}.")
+        told.append(f"Open and shelved problems are as of {made}.")
     return " ".join(told)
 
 
@@ -143,7 +143,7 @@ def _section(report: ShiftReport, name: str, link: Link | None) -> str:
         '<th scope="col">What was done</th></tr></thead>'
     )
     return (
-        f'<section class="part-{name}"><h2>{section.title}: {len(rows)}{intro}</h2>'
+        f'<section class="part-{name}"><h2>{section.title}: {counted(len(rows), "problem")}{intro}</h2>'
         f"<table>{head}<tbody>{lines}</tbody></table>{more}</section>"
     )
 
@@ -215,5 +215,5 @@ def signatures(report: ShiftReport) -> str:
         f"<div><dt>{label}</dt><dd>{html_text(signed[n]) if n < len(signed) else '<span>Name, time</span>'}</dd></div>"
         for n, label in enumerate(("Handed over by", "Taken over by"))
     )
-    others = "".join(f"<p>Signed too: {html_text(name)}</p>" for name in signed[2:])
+    others = "".join(f"<p>Also signed by: {html_text(name)}</p>" for name in signed[2:])
     return f'<section class="signing"><h2>Sign-off</h2><dl>{fields}</dl>{others}</section>'

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from andon.core.text import counted
 from andon.core.times import at, clock, lasting
 from andon.insight.alarms.alarm_report import NOTHING
 from andon.insight.report.shift_problems import Flag, ShiftProblem
@@ -33,7 +34,7 @@ FLAG_WORDS: dict[Flag, str] = {
     "stopped": "Stopped production",
     "new": "New kind",
     "rising": "Rising",
-    "quiet": "Quiet again",
+    "quiet": "Gone quiet",
 }
 NO_FIGURE = "not available"
 _COLUMNS = ("severity!", "problem", "where", "times>", "minutes>", "what was done")
@@ -62,21 +63,21 @@ def sections(report: ShiftReport) -> dict[str, Section]:
         "notes": Section(
             "Notes",
             items=[f"{at(one.at, zone)}, {one.author or 'unknown'}: {one.text}" for one in report.notes],
-            empty="None; `andon note` adds one.",
+            empty="No notes. `andon note` adds one.",
         ),
         "signatures": Section(
             "Hand-over",
             items=[f"{one.name}, {at(one.at, zone)}" for one in report.signatures],
-            empty="Not signed; `andon report --sign NAME` signs and keeps the report as it is.",
+            empty="Not signed yet. `andon report --sign NAME` signs the report and keeps it as it stands.",
         ),
     }
 
 
 #: The sections of problems: their titles, and what is said where there is none.
 _PARTS = {
-    "open": ("Open and not acknowledged", "Nothing is open that nobody acknowledged."),
+    "open": ("Open and not acknowledged", "Nothing is waiting to be acknowledged."),
     "shelved": ("Shelved", "Nothing is shelved."),
-    "problems": ("Problems of this shift", "No other problem worth handing over."),
+    "problems": ("Other problems of this shift", "No other problem needs handing over."),
 }
 
 
@@ -99,8 +100,15 @@ def _problems(report: ShiftReport, name: str, title: str, empty: str) -> Section
         )
         for one in of_part(report, name)
     ]
-    count = f"{report.active} active, {report.not_acknowledged} not acknowledged, {report.stale} for more than a day."
-    return Section(title, _COLUMNS, rows, intro=count if name == "open" and report.active else "", empty=empty)
+    return Section(title, _COLUMNS, rows, intro=alarms_now(report) if name == "open" else "", empty=empty)
+
+
+def alarms_now(report: ShiftReport) -> str:
+    """How many alarms these problems have, which are more than the problems; nothing where none is active."""
+    if not report.active:
+        return ""
+    stale = f", {report.stale} active for more than a day" if report.stale else ""
+    return f"Alarms: {report.active} active, {report.not_acknowledged} not acknowledged{stale}."
 
 
 def told(one: ShiftProblem) -> str:
@@ -143,7 +151,7 @@ def done(one: ShiftProblem, report: ShiftReport, zone: ZoneInfo) -> list[str]:
         found.append(f"Back at {clock_at(min(alarm.shelved_until or 0.0 for alarm in shelved), report, zone)}")
     if since:
         unseen = sum(alarm.acked_at is None for alarm in waiting)
-        left = f", {unseen} of {len(waiting)} not acknowledged" if 0 < unseen < len(waiting) else ""
+        left = f", {unseen} of {len(waiting)} alarms not acknowledged" if 0 < unseen < len(waiting) else ""
         found.append(f"Active since {clock_at(min(since), report, zone)}{left}")
     return found
 
@@ -169,8 +177,8 @@ def new_words(report: ShiftReport) -> str:
     """How many problems were seen for the first time; they are marked where they stand."""
     count = sum("new" in one.flags for one in report.problems)
     if not count:
-        return "Nothing was seen for the first time."
-    return f"{count} kind{'s' * (count > 1)} of problem seen for the first time, marked \u201cnew kind\u201d above."
+        return "No problem was new in this shift."
+    return f"{counted(count, 'problem')} occurred for the first time, marked \u201cnew kind\u201d above."
 
 
 def when(report: ShiftReport) -> str:
@@ -190,12 +198,12 @@ def opening(report: ShiftReport) -> list[str]:
     zone = ZoneInfo(report.zone)
     lines = []
     if report.running:
-        lines.append(f"The shift is still running: figures up to {at(report.until, zone)}.")
+        lines.append(f"The shift is still running. Figures up to {at(report.until, zone)}.")
     if report.previous is not None:
-        so_far = ", up to the same time of the shift" if report.running else ""
-        lines.append(f"Before: the same shift from {at(report.previous.start, zone)}{so_far}.")
+        so_far = ", up to the same point" if report.running else ""
+        lines.append(f"“Before” is the same shift that began at {at(report.previous.start, zone)}{so_far}.")
     kept = "Signed, and kept as it was" if report.frozen else "Made"
-    lines.append(f"{kept} at {at(report.made, zone)}; open and shelved alarms are those of that moment.")
+    lines.append(f"{kept} at {at(report.made, zone)}. Open and shelved alarms are as of then.")
     return lines
 
 

@@ -11,7 +11,7 @@ from andon.core.errors import NotFound
 from andon.core.models.history import PRIORITY_OF
 from andon.core.times import stored
 from andon.insight.now.problem_row import is_shelved
-from andon.insight.titles import checks_of, title_of
+from andon.insight.titles import about, alarm_title, checks_of, title_of
 from andon.insight.trends.trends import DAY, KINDS, Asked, Kind, Trend, find
 from andon.store import Connection, alarms, problems, queue
 from andon.store.alarms import AlarmCounts, AlarmEntry, Deed, ProblemShare
@@ -125,7 +125,7 @@ class _Rows:
         key = _key(share.pattern_id, share.alarm_id)
         self._found[key] = ShiftProblem(
             pattern_id=share.pattern_id,
-            text=share.text,
+            text=about(share.text, share.place),
             code=share.code,
             severity=share.severity,
             place=share.place,
@@ -160,7 +160,7 @@ class _Rows:
             known = self._found.setdefault(key, _of_alarm(one, roots.get(one.id)))
             if known.unit == "logs" and key not in self._opened:
                 self._found[key] = msgspec.structs.replace(
-                    known, text=one.text, code=one.code, place=one.place, line=one.line
+                    known, text=alarm_title(one), code=one.code, place=one.place, line=one.line
                 )
             self._opened.setdefault(key, []).append(one)
 
@@ -223,5 +223,11 @@ def _key(pattern_id: int | None, alarm_id: int) -> tuple[str, int]:
 def _of_alarm(one: AlarmEntry, root: int | None) -> ShiftProblem:
     """A problem of which no alarm became active in the shift."""
     return ShiftProblem(
-        pattern_id=root, text=one.text, code=one.code, severity=one.severity, place=one.place, line=one.line, count=0
+        pattern_id=root,
+        text=alarm_title(one),
+        code=one.code,
+        severity=one.severity,
+        place=one.place,
+        line=one.line,
+        count=0,
     )

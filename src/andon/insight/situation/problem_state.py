@@ -10,6 +10,7 @@ import msgspec
 from andon.core.models import SEVERITY_RANK
 from andon.insight.alarms.metrics import STALE_SECONDS
 from andon.insight.now.problem_row import Moment, is_open, is_shelved
+from andon.insight.titles import alarm_title
 from andon.store.alarms import AlarmEntry
 
 #: ``active``: at least one alarm is; ``unclear``: it came lately, and nobody reports the end of it; ``past``: the same
@@ -21,8 +22,8 @@ class State(msgspec.Struct, frozen=True):
     """All alarms of a problem as one. Moments are unix seconds; ``open`` are the alarms that a person can acknowledge.
 
     ``acked_at`` is set where somebody acknowledged all that are active, ``since`` is when the first of them began,
-    ``shelved_until`` when the first of the shelved ones comes back. ``text`` is what the newest of them says, None
-    where there are none. ``places`` are machines (or hosts), ``line`` what they belong to.
+    ``shelved_until`` when the first of the shelved ones comes back. ``text`` is the title of the newest of them,
+    None where there are none. ``places`` are machines (or hosts), ``line`` what they belong to.
     """
 
     condition: Condition
@@ -78,7 +79,7 @@ def read(entries: Sequence[AlarmEntry], worst: str, at: Moment) -> State:
         open=tuple(one.id for one in waiting),
         active=tuple(one.id for one in (*active, *unclear)),
         shelved=tuple(one.id for one in shelved),
-        text=max(waiting or chosen, key=lambda one: (one.last_seen, one.id)).text if waiting or chosen else None,
+        text=alarm_title(max(waiting or chosen, key=lambda one: (one.last_seen, one.id))) if chosen else None,
         places=tuple(dict.fromkeys(one.machine or one.hostname or one.place for one in chosen)),
         line=_one(one.line for one in chosen),
         area=_one(one.area for one in chosen),

@@ -219,7 +219,7 @@ def _top(now: Counted) -> _Found:
 def _new(connection: Connection, asked: Asked, now: Counted) -> _Found:
     first = counts.first_seen_within(connection, stored(asked.since), stored(asked.until))
     newest = sorted(first.keys() & now.problems.keys(), key=lambda root: (first[root], root), reverse=True)
-    note = None if newest or not now.problems else "no problem was seen for the first time in this time"
+    note = None if newest or not now.problems else "no problem was new in this time"
     return [_Row(root, now.problems[root].logs) for root in newest], None, note
 
 
@@ -227,7 +227,7 @@ def _changed(connection: Connection, kind: Kind, asked: Asked, now: Counted) -> 
     """What rises, or what fell silent, beside the baseline."""
     before = _before(connection, asked, now)
     if before is None:
-        return [], None, "nothing was logged before this time that it could be compared with"
+        return [], None, "nothing was logged before this time to compare with"
     length, time_before = _length(now, asked.until), before.until - before.since
     periods = time_before / before.period
 
@@ -241,12 +241,12 @@ def _changed(connection: Connection, kind: Kind, asked: Asked, now: Counted) -> 
             if one.logs >= LEAST_LOGS and one.logs * time_before >= LEAST_RATIO * then.logs * length:
                 spread = dispersion(then.logs, then.squares, periods)
                 rows.append(row(root, one.logs, then, rate_chance(one.logs, length, then.logs, time_before, spread)))
-        tested, note = len(now.problems), "no problem rises beyond what chance explains" if now.problems else None
+        tested, note = len(now.problems), "no problem rises more than chance explains" if now.problems else None
     else:
         for root, then in before.problems.items():
             if root not in now.problems and then.logs >= LEAST_LOGS and then.active >= LEAST_PERIODS:
                 rows.append(row(root, 0, then, silence_chance(then.active, periods, length / before.period)))
-        tested, note = len(before.problems), "nothing that was regular before is silent now"
+        tested, note = len(before.problems), "no problem that was regular before is silent now"
     chances = holm([one.p or 0.0 for one in rows], tested)
     rows = [msgspec.structs.replace(one, p=p) for one, p in zip(rows, chances, strict=True) if p < ALPHA]
     rows.sort(key=lambda one: (-abs(one.expected - one.count), one.root))

@@ -32,7 +32,7 @@ def add(router: APIRouter, backend: Backend) -> None:
 def _known(router: APIRouter, backend: Backend) -> None:
     @router.get("/actions", responses=shows(ActionEntry, several=True), tags=["actions"])
     async def listing(asked: Annotated[ActionListing, Query()]) -> Response:
-        """What was proposed for other systems and what became of it, the newest first."""
+        """Actions proposed for other systems and their outcome, newest first."""
         rows = await backend.ask(
             actions.listing,
             asked.limit + 1,
@@ -51,7 +51,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/targets", name="targets", responses=shows(TargetEntry, several=True), tags=["actions"])
     async def targets(_asked: Annotated[Nothing, Query()]) -> Response:
-        """The connected systems: what each does, what waits for it, and what keeps it from being reached."""
+        """The connected systems: what each does, what is waiting for it, and why it cannot be reached."""
         found = await connected_targets(backend)
         return send_list(found, notes=[] if found else ["no system is connected"])
 
@@ -61,14 +61,14 @@ def _decided(router: APIRouter, backend: Backend, operations: Operations) -> Non
 
     @router.post("/actions", responses=_DONE, tags=["actions"])
     async def propose(person: Operator, given: Proposing) -> Response:
-        """Propose a ticket, a message or an event about a problem. Nothing leaves before it is approved."""
+        """Propose a ticket, a message or an event about a problem. Nothing is sent until it is approved."""
         by = named(person, given.by)
         made = await operations.propose(given.problem, given.target, given.do, by, given.why, given.where)
         return send(shown(made))
 
     @router.post("/actions/uploads", responses=_DONE, tags=["actions"])
     async def upload(person: Operator, given: Uploading) -> Response:
-        """Propose a report, an export, rows, an action or an alert. Nothing leaves before it is approved."""
+        """Propose a report, an export, rows, an action or an alert. Nothing is sent until it is approved."""
         made = await operations.upload(
             given.target,
             given.what,
@@ -82,7 +82,7 @@ def _decided(router: APIRouter, backend: Backend, operations: Operations) -> Non
 
     @router.post("/actions/{action_id}/approve", dependencies=may, responses=_DONE, tags=["actions"])
     async def approve(request: Request, action_id: PathId, given: Approving) -> Response:
-        """Approve an action exactly as it is rendered. It is sent once; the hash says what was looked at."""
+        """Approve an action exactly as rendered. It is sent once; the hash says what was reviewed."""
         by = named(person_of(request), given.by)
         return send(shown(await operations.approve_action(action_id, by, given.digest)))
 
@@ -90,7 +90,7 @@ def _decided(router: APIRouter, backend: Backend, operations: Operations) -> Non
     async def decline(
         request: Request, action_id: PathId, given: Annotated[Declining, Body()] = _DECLINING
     ) -> Response:
-        """Decline a proposal, take an approved one back that has not begun, or give up one that nobody is sure of."""
+        """Decline a proposal, withdraw an approved action that has not started, or give up an unsure one."""
         by = named(person_of(request), given.by)
         return send(shown(await operations.decline_action(action_id, by, given.note)))
 
@@ -100,11 +100,11 @@ def _unsure(router: APIRouter, backend: Backend, operations: Operations) -> None
 
     @router.post("/actions/{action_id}/retry", dependencies=may, responses=_DONE, tags=["actions"])
     async def retry(request: Request, action_id: PathId, given: Annotated[Doing, Body()] = _DOING) -> Response:
-        """Send a failed action again; or an unsure one, of which who asks this knows that it was not done."""
+        """Send a failed action again, or an unsure one that the caller knows was not carried out."""
         return send(shown(await operations.retry_action(action_id, named(person_of(request), given.by))))
 
     @router.post("/actions/{action_id}/settle", dependencies=may, responses=_DONE, tags=["actions"])
     async def settle(request: Request, action_id: PathId, given: Annotated[Settling, Body()] = _SETTLING) -> Response:
-        """Say that an unsure action was done, and what the system calls what it made."""
+        """Confirm that an unsure action was carried out, with the reference that the system gave it."""
         by = named(person_of(request), given.by)
         return send(shown(await operations.settle_action(action_id, given.ref, by)))

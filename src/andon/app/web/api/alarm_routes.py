@@ -51,7 +51,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[Place, Query()]) -> Response:
-        """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
+        """Alarm figures against the ISA-18.2 targets; the last 30 days by default."""
         span = asked.seconds(zone, 30 * DAY)
         read = await ask(names.read, AlarmFilter(**asked.places()))
         found = await ask(alarm_report.find, *span, read.query)
@@ -59,7 +59,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/alarms/overview", responses=shows(alarm_overview.Overview), tags=["alarms"])
     async def healthy(asked: Annotated[OverviewQuestion, Query()]) -> Response:
-        """The figures and all that the screen Figures shows: per ten minutes, by problem, by hour; of the last week."""
+        """Everything the screen Figures shows: per ten minutes, by problem, by hour; the last week by default."""
         span = asked.seconds(zone, 7 * DAY)
         read = await ask(names.read, AlarmFilter(**asked.places()))
         found = await ask(alarm_overview.find, *span, backend.zone, read.query, order=asked.sort, limit=asked.limit)
@@ -69,7 +69,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 def _several(router: APIRouter, operations: Operations) -> None:
     @router.post("/alarms/acknowledge", responses=_MANY, tags=["alarms"])
     async def acknowledge(person: Operator, given: AcknowledgingSeveral) -> Response:
-        """Acknowledge several alarms, all or none; one that somebody acknowledged before keeps that name and time."""
+        """Acknowledge several alarms, all or none; an alarm already acknowledged keeps its name and time."""
         return send_list(await operations.acknowledge(given.ids, named(person, given.by), given.note))
 
     @router.post("/alarms/shelve", responses=_MANY, tags=["alarms"])
@@ -86,14 +86,14 @@ def _several(router: APIRouter, operations: Operations) -> None:
 def _one(router: APIRouter, ask: Ask, operations: Operations) -> None:
     @router.get("/alarms/{alarm_id}", responses=shows(AlarmEntry), tags=["alarms"])
     async def one(alarm_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
-        """One alarm: where it is, how it stands, who acknowledged or shelved it."""
+        """One alarm: its place, its state, and who acknowledged or shelved it."""
         return send(await ask(alarms.alarm, alarm_id))
 
     @router.post("/alarms/{alarm_id}/acknowledge", responses=_ONE, tags=["alarms"])
     async def acknowledge(
         alarm_id: PathId, person: Operator, given: Annotated[Acknowledging, Body()] = _SEEN
     ) -> Response:
-        """Acknowledge an alarm: somebody saw it. That holds until it becomes active again.
+        """Acknowledge an alarm: somebody has seen it. This holds until it becomes active again.
 
         One that somebody acknowledged before keeps that name and time; a note is kept with its problem then.
         """
@@ -102,7 +102,7 @@ def _one(router: APIRouter, ask: Ask, operations: Operations) -> None:
 
     @router.post("/alarms/{alarm_id}/shelve", responses=_ONE, tags=["alarms"])
     async def shelve(alarm_id: PathId, person: Operator, given: Shelving) -> Response:
-        """Take an alarm off the active list for a time. It comes back by itself, and is counted all the while."""
+        """Take an alarm off the active list for a time. It comes back by itself and is still counted."""
         (done,) = await operations.shelve([alarm_id], given.seconds, named(person, given.by), given.note)
         return send(done)
 

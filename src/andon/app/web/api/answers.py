@@ -156,16 +156,16 @@ def _problem(status: str) -> dict[str, Any]:
 FAILURES: dict[int | str, dict[str, Any]] = {
     400: _problem("A parameter is wrong or unknown."),
     401: _problem("The token is missing or wrong."),
-    404: _problem("Nothing with this id, or a filter names what no log names."),
-    503: _problem("The database is away, or the question reads more than its time allows: ask for less."),
+    404: _problem("Nothing has this id, or a filter names something that no log names."),
+    503: _problem("The database is not available, or the question reads too much: ask for less."),
 }
 
 
 #: Answers that every route may give which changes something.
 CHANGE_FAILURES: dict[int | str, dict[str, Any]] = {
-    400: _problem("The body or a parameter is wrong or unknown, or the change makes no sense: the sentence says why."),
-    403: _problem("Another site's page asks for it, or the role of who asks does not allow it."),
-    413: _problem("The body is too long, or does not say how long it is."),
+    400: _problem("The body or a parameter is wrong or unknown, or the change is not possible: the sentence says why."),
+    403: _problem("The request comes from another site's page, or the caller's role does not allow it."),
+    413: _problem("The body is too long, or does not state its length."),
 }
 
 

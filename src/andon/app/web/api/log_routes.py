@@ -69,7 +69,7 @@ def _figures(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/timeline", responses=shows(breakdown.Timeline), tags=["logs"])
     async def timeline(asked: Annotated[TimelineQuestion, Query()]) -> Response:
-        """Logs over time, of all problems or of one; by the hour of the last day unless told otherwise."""
+        """Logs over time, of all problems or of one; by hour over the last day by default."""
         since, until = asked.seconds(zone, DAY)
         local = zone_of(asked.zone, zone)
         try:
@@ -80,7 +80,7 @@ def _figures(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["logs"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
-        """What is different about a problem's logs (of 30 days), or about those of a time (8 hours, beside a week)."""
+        """What sets a problem's logs apart (30 days), or the logs of a time (8 hours, compared with a week)."""
         with named_parameters():
             times = filters.compared(asked.pattern, asked.since, asked.until, asked.baseline, zone)
         if asked.pattern is not None and not times.by_time:

@@ -17,5 +17,5 @@ def add(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/now", responses=shows(Board), tags=["alarms"])
     async def now(_asked: Annotated[Nothing, Query()]) -> Response:
-        """The board of this moment: tiles, the flood, problems by who has them, what is shelved and to be watched."""
+        """The board as it is now: tiles, the flood, problems by state, what is shelved and what to watch."""
         return send((await backend.boards.newest()).board)

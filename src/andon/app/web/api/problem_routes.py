@@ -70,7 +70,7 @@ class TrendListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A problem that waits for another explanation, and the analysis that waits."""
+    """A problem that is waiting for another explanation, and the pending analysis."""
 
     pattern_id: int
     analysis_id: int
@@ -100,14 +100,14 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/patterns", responses=shows(PatternSummary, several=True), tags=["problems"])
     async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
-        """Problems with everything merged into them."""
+        """Problems, each with everything merged into it."""
         with named_parameters():
             since = filters.moment("new", asked.new, zone)
         return first_of(await ask(problems.listing, asked.limit + 1, asked.sort, since), asked.limit)
 
     @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
     async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
-        """One problem: what it is, where, how it is explained, what fixed it."""
+        """One problem: what it is, where it occurs, its explanation and its fixes."""
         return send(await ask(files.problem_answer, pattern_id))
 
     @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
@@ -117,7 +117,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
     async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
-        """A problem by machine, line, host and shift, and the time between its occurrences; of the last 30 days."""
+        """A problem by machine, line, host and shift, and the time between occurrences; the last 30 days by default."""
         since, until = asked.seconds(zone, 30 * DAY)
         local = zone_of(asked.zone, zone)
         if until - since > breakdown.SPAN_MAX:
@@ -128,12 +128,12 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
     async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
-        """Problems that read alike."""
+        """Problems with similar text."""
         return send_list(await ask(problem.similar_to, pattern_id))
 
     @router.get("/patterns/{pattern_id}/notes", responses=shows(ProblemNote, several=True), tags=["problems"])
     async def written(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
-        """What people wrote down about a problem, the newest first."""
+        """Notes that people wrote about a problem, newest first."""
         return send_list(await ask(problems.notes_of, pattern_id))
 
 
@@ -161,12 +161,12 @@ def _trends(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
     async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
-        """What came first in each flood of alarms, the newest flood first; of the last day."""
+        """The first alarm of each flood, newest flood first; the last day by default."""
         return first_of(await ask(trends.first_out, *asked.seconds(zone, DAY), asked.limit + 1), asked.limit)
 
     @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
     async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
-        """Which problem follows which more often than chance explains; of the last day."""
+        """Which problem follows which more often than chance explains; the last day by default."""
         return first_of(await ask(trends.together, *asked.seconds(zone, DAY), asked.limit + 1), asked.limit)
 
 
@@ -177,7 +177,7 @@ def _alarms(router: APIRouter, operations: Operations) -> None:
     async def acknowledge(
         pattern_id: PathId, person: Operator, given: Annotated[Acknowledging, Body()] = _SEEN
     ) -> Response:
-        """Acknowledge all alarms of a problem that may be active and that nobody acknowledged; those that were."""
+        """Acknowledge all alarms of a problem that may be active and are not acknowledged; answers these alarms."""
         return send_list(await operations.acknowledge_problem(pattern_id, named(person, given.by), given.note))
 
     @router.post("/patterns/{pattern_id}/shelve", responses=answers, tags=["problems"])
@@ -195,23 +195,23 @@ def _alarms(router: APIRouter, operations: Operations) -> None:
 def _fixes(router: APIRouter, operations: Operations) -> None:
     @router.post("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
     async def resolve(pattern_id: PathId, person: Operator, given: Fixing) -> Response:
-        """Confirm what fixed a problem: its logs show that from now on, later ones too."""
+        """Confirm what fixed a problem: its logs show the fix from now on, including later ones."""
         return send(await operations.resolve(pattern_id, given.fix, given.cause, named(person, given.by)))
 
     @router.delete("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
     async def revoke(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackFix, Query()]) -> Response:
-        """Take a confirmed fix back, the newest unless ``fix`` names one; the problem is explained again."""
+        """Withdraw a confirmed fix, the newest unless ``fix`` names one; the problem is explained again."""
         return send(await operations.revoke_fix(pattern_id, asked.fix, named(person, asked.by)))
 
     @router.post("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
     async def judge(pattern_id: PathId, person: Operator, said: Judging) -> Response:
-        """Say whether the explanation of a problem was helpful or wrong; the last word of a person counts."""
+        """Say whether the explanation of a problem was helpful or wrong; a person's latest verdict counts."""
         by = named(person, said.by or said.author)
         return send(await operations.judge(pattern_id, said.verdict, by, said.note, second=said.second))
 
     @router.delete("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
     async def take_back(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackVerdict, Query()]) -> Response:
-        """Take one's own word on the explanation of a problem back."""
+        """Withdraw your own verdict on the explanation of a problem."""
         by = named(person, asked.by)
         return send(await operations.take_back_verdict(pattern_id, by, second=asked.second))
 
@@ -219,20 +219,20 @@ def _fixes(router: APIRouter, operations: Operations) -> None:
 def _words(router: APIRouter, operations: Operations) -> None:
     @router.post("/patterns/{pattern_id}/notes", responses=shows(ProblemNote) | CHANGE_FAILURES, tags=["problems"])
     async def note(pattern_id: PathId, person: Operator, given: Noting) -> Response:
-        """Write something down about a problem, for whoever works on it next."""
+        """Add a note about a problem, for whoever works on it next."""
         return send(await operations.note_problem(pattern_id, given.text, named(person, given.by)))
 
     ticked = shows(Tick, several=True, sentence="All ticks that stand now.") | CHANGE_FAILURES
 
     @router.post("/patterns/{pattern_id}/tick", responses=ticked, tags=["problems"])
     async def tick(pattern_id: PathId, person: Operator, given: Ticking) -> Response:
-        """Tick off a step of the explanation that the problem shows, or take that back."""
+        """Tick off a step of the explanation that the problem shows, or clear the tick."""
         by = named(person, given.by)
         return send_list(await operations.tick(pattern_id, given.step, given.done, by))
 
     @router.post("/patterns/{pattern_id}/ask", responses=shows(Asked) | CHANGE_FAILURES, tags=["problems"])
     async def ask_again(pattern_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
-        """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there."""
+        """Ask for another explanation of a problem, ahead of others; the present one stays until it arrives."""
         asked = await operations.ask_again(pattern_id, named(person, given.by))
         return send(Asked(pattern_id, asked))
 
@@ -240,12 +240,12 @@ def _words(router: APIRouter, operations: Operations) -> None:
 def _grouping(router: APIRouter, operations: Operations) -> None:
     @router.post("/patterns/{pattern_id}/merge", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
     async def merge(pattern_id: PathId, person: Admin, given: Merging) -> Response:
-        """Make a problem part of another one: they share counts and explanation from now on."""
+        """Merge a problem into another one: they share counts and explanation from now on."""
         root = await operations.merge(pattern_id, given.into, named(person, given.by))
         return send(Regrouped(pattern_id, root))
 
     @router.post("/patterns/{pattern_id}/split", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
     async def split(pattern_id: PathId, person: Admin, given: Annotated[Doing, Body()] = _DOING) -> Response:
-        """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards."""
+        """Split a merged problem off again; the two are never merged automatically afterwards."""
         left = await operations.split(pattern_id, named(person, given.by))
         return send(Regrouped(pattern_id, left))

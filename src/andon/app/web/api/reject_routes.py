@@ -22,7 +22,7 @@ _START, _TEXT = 500, 4_000
 
 
 class RejectEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that could not be understood, or the part at this place of one; ``text`` is how its bytes begin.
+    """A message that could not be understood, or the part at this place of one; ``text`` is the beginning of its bytes.
 
     ``retried_at`` is when it was last published again; where that did not help there is a new one.
     """
@@ -69,7 +69,7 @@ def _known(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/rejects", responses=shows(RejectEntry, several=True), tags=["rejects"])
     async def listing(asked: Annotated[RejectListing, Query()]) -> Response:
-        """Messages that could not be understood, newest first; those published again are left out."""
+        """Messages that could not be understood, newest first, without those published again."""
         rows = await ask(recording.reject_starts, asked.limit + 1, asked.next, retried=asked.retried, length=_START)
         shown = [RejectEntry(**_told(row, size, _START)) for row, size in rows[: asked.limit]]
         return send_list(shown, str(shown[-1].id) if len(rows) > asked.limit else None)
@@ -92,7 +92,7 @@ def _retrying(router: APIRouter, operations: Operations) -> None:
 
     @router.post("/rejects/retry", responses=answers, tags=["rejects"])
     async def several(person: Admin, given: Several) -> Response:
-        """Publish several again, byte for byte: after an update that understands them, for example."""
+        """Publish several again, byte for byte, for example after an update that understands them."""
         return send(Retried(await operations.retry_rejects(given.ids, named(person, given.by))))
 
     @router.post("/rejects/{reject_id}/retry", responses=answers, tags=["rejects"])

@@ -36,7 +36,7 @@ def _reports(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/report", responses=shows(reports.ShiftReport), tags=["shifts"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
-        """The report of a shift: the one at work at a time, or the last before it; or that of a day."""
+        """The report of a shift: the one working at a time, or the last one before; or that of a day."""
         now = time.time()
         found = await ask(reports.report_of, working(settings, asked, now), shifts, site, now)
         if isinstance(found, str):
@@ -45,7 +45,7 @@ def _reports(router: APIRouter, backend: Backend) -> None:
 
     @router.post("/report/sign", responses=shows(reports.ShiftReport) | CHANGE_FAILURES, tags=["shifts"])
     async def sign(person: Operator, given: Signing) -> Response:
-        """Sign for a shift; the first signature keeps its report as it is now, further names can be added to it."""
+        """Sign for a shift. The first signature keeps the report as it stands; further names can be added."""
         window = working(settings, given, time.time())
         return send(await operations.sign(window, given.name, named(person, given.name)))
 
@@ -69,11 +69,11 @@ def _notes(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/notes", responses=shows(ShiftNote, several=True), tags=["shifts"])
     async def notes(asked: Annotated[NoteListing, Query()]) -> Response:
-        """Notes for shifts, the newest first; of the last day."""
+        """Notes for shifts, newest first; the last day by default."""
         found = await ask(alarms.notes, *asked.seconds(zone, DAY))
         return first_of(found[::-1], asked.limit)
 
     @router.post("/notes", responses=shows(ShiftNote) | CHANGE_FAILURES, tags=["shifts"])
     async def note(person: Operator, given: Noting) -> Response:
-        """Write a note for the report of the shift that works now."""
+        """Add a note to the report of the current shift."""
         return send(await operations.note(given.text, named(person, given.by)))

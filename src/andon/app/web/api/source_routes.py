@@ -20,15 +20,15 @@ def add(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/sources", name="sources", responses=shows(Source, several=True), tags=["system"])
     async def listing(_asked: Annotated[Nothing, Query()]) -> Response:
-        """Every host that sent logs in the last 30 days: when it was heard last, and whether it fell silent."""
+        """Every host that sent logs in the last 30 days: its last log, and whether it has gone silent."""
         started = None if backend.service is None else backend.service.started
         found = await backend.ask(sources.find, time.time(), None, started)
         return send_list(found, notes=[] if found else ["no log has arrived in the last 30 days"])
 
     @router.get("/inputs", name="inputs", responses=shows(IntakeState, several=True), tags=["system"])
     async def inputs(_asked: Annotated[Nothing, Query()]) -> Response:
-        """Every way in that is configured or was used, beside the broker itself: what came through it, what was not
-        taken and why, and what keeps it from hearing."""
+        """Every input that is configured or was used, apart from the broker itself: what it took, what it refused and
+        why, and what keeps it from listening."""
         intake = None if backend.service is None else backend.service.intake
         found = [] if intake is None else intake.states()
         return send_list(found, notes=[] if found else ["no source of logs is configured beside the broker"])

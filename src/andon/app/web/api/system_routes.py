@@ -81,7 +81,7 @@ def add(router: APIRouter, backend: Backend) -> None:
 def _state(router: APIRouter, backend: Backend) -> None:
     @router.get("/system", responses=shows(SystemState), tags=["system"])
     async def system(_asked: Annotated[Nothing, Query()]) -> Response:
-        """How everything stands: queue, budget, models, broker, stream, retention, disks, and settings (no secrets)."""
+        """The state of everything: queue, budget, models, broker, stream, retention, disks, settings (no secrets)."""
         return send(await system_state(backend.settings, backend.ask, backend.service))
 
     @router.get("/retention", name="retention", responses=shows(RetentionAnswer), tags=["system"])
@@ -104,7 +104,7 @@ def _records(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/audit", responses=shows(AuditEntry, several=True), tags=["system"])
     async def deeds(asked: Annotated[AuditListing, Query()]) -> Response:
-        """Who did what, the newest first: people, programs, and the rules of retention."""
+        """Who did what, newest first: people, programs, and retention rules."""
         rows = await ask(audit.entries, asked.limit + 1, asked.action, asked.next)
         shown = list(map(_deed, rows[: asked.limit]))
         return send_list(shown, str(shown[-1].id) if len(rows) > asked.limit else None)
@@ -121,7 +121,7 @@ def _questions(router: APIRouter, backend: Backend) -> None:
 
     @router.post("/ask", responses=shows(Answer, sentence="The answer.") | CHANGE_FAILURES, tags=["system"])
     async def ask(person: Operator, asked: Asking) -> Response:
-        """Ask about the history in your own words; the answer cites the logs it rests on.
+        """Ask about the history in your own words; the answer cites the logs it is based on.
 
         A question to a model counts against the budgets. Without a model the answer is what the database holds.
         """

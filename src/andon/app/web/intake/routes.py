@@ -142,7 +142,7 @@ def _logs(router: APIRouter, logs: LogIntake) -> None:
     @router.post(ways.LOGS, name="post_logs", openapi_extra=body, responses=taken)
     async def post_logs(request: Request) -> Response:
         """Logs as loggers write them: an object, an array, NDJSON, or lines of text; gzip and deflate are unpacked.
-        The answer comes once the log stream has them."""
+        The answer comes once the log stream has stored them."""
         return await logs(request)
 
     @router.post(ways.ALERTMANAGER, openapi_extra=_described("AlertWebhook"), responses=taken)
@@ -162,7 +162,7 @@ def _splunk(router: APIRouter, events: HecIntake) -> None:
         return await events(request)
 
     async def health() -> Response:
-        """Whether events can be taken now, in Splunk's words."""
+        """Whether events can be accepted now, in Splunk's words."""
         return events.health()
 
     described = _described("HecEvent")

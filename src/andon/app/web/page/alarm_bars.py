@@ -22,10 +22,10 @@ def of(board: Board, shifts: Sequence[Shift], zone: ZoneInfo) -> Bars:
     until = since + TEN_MINUTES * len(board.bars)
     worst = max(board.bars, key=lambda bar: bar.alarms)
     at = f"{clock(seconds(worst.at), zone):%H:%M}"
-    most = f"at most {worst.alarms:,}, from {at} on" if worst.alarms else "none"
+    most = f"at most {worst.alarms:,}, from {at}" if worst.alarms else "none"
     return Bars(
         id="now-bars",
-        label=f"Alarms in ten minutes, over 8 hours: {most}",
+        label=f"Alarms per 10 minutes over the last 8 hours: {most}",
         since=since,
         step=TEN_MINUTES,
         values=[bar.alarms for bar in board.bars],

@@ -209,12 +209,12 @@ class JournalAddress:
             longest = _longest(name)
             for value in values:
                 if "\0" in value:
-                    raise WrongFilter("it holds a NUL character, which no record does", name)
+                    raise WrongFilter("it contains a NUL character, which no record does", name)
                 if len(value) > longest:
-                    raise WrongFilter(f"{longest:,} characters at most", name)
+                    raise WrongFilter(f"at most {longest:,} characters", name)
         state = self.one("state").lower() or None
         if state is not None and state not in RECORD_STATES:
-            raise WrongFilter(f"{state!r} is no state; use {', '.join(RECORD_STATES)}", "state")
+            raise WrongFilter(f"{state!r} is not a state; use {', '.join(RECORD_STATES)}", "state")
         return log_query(
             self._settings.time_zone,
             since=self._since(),
@@ -235,7 +235,7 @@ class JournalAddress:
         if self.since == "shift":
             window = window_at(site_shifts(self._settings), self._now, self._zone)
             if window is None:
-                raise WrongFilter("no shift works now; choose a time", "since")
+                raise WrongFilter("no shift is working now; choose a time", "since")
             return stored(window.start)
         return self.since
 
@@ -244,7 +244,7 @@ class JournalAddress:
         if not value:
             return None
         if not (value.isascii() and value.isdecimal() and 0 < int(value[:20]) <= ID_MAX):
-            raise WrongFilter(f"{value[:60]!r} is no number of a {name}", name)
+            raise WrongFilter(f"{value[:60]!r} is not the number of a {name}", name)
         return int(value)
 
     def _place(self) -> tuple[str, int] | None:
@@ -252,7 +252,7 @@ class JournalAddress:
             return None
         at, comma, log_id = value.rpartition(",")
         if not comma or not (log_id.isascii() and log_id.isdecimal()):
-            raise WrongFilter("this is no place in the journal; begin at its newest record", "before")
+            raise WrongFilter("this is not a place in the journal; start at its newest record", "before")
         return at, min(int(log_id[:20]), ID_MAX)
 
 

@@ -92,7 +92,7 @@ def _keep_name(request: Request, backend: Backend, given: str, *, later: bool) -
     """Let the browser keep a name, or that it was asked for one. Raises HTTPException."""
     person = person_of(request)
     if person.logged_in:
-        raise HTTPException(403, "your name is that with which you logged in")
+        raise HTTPException(403, "you cannot change the name you logged in with")
     try:
         name = None if later else checked_name(given)
     except ConfigError as error:

@@ -29,7 +29,7 @@ from andon.core.models.history import PRIORITY_OF
 from andon.core.text import printable
 from andon.core.times import clock, seconds
 from andon.insight.shifts.calendar import site_shifts, window_at
-from andon.insight.titles import title_of
+from andon.insight.titles import about, title_of
 
 #: A moment as the store has it: unix seconds, or a text in stored form.
 Moment = float | str
@@ -95,7 +95,7 @@ def environment() -> Environment:
     made.filters.update(
         clock=_clock, exact=_exact, ago=_ago, lasting=_lasting, until=_until, day=_day, number=number, times=times,
         word=word, duration=duration, severity_class=css_class, second=_second, brief=_brief, unix=moment,
-        source=source, titled=_titled,
+        source=source, titled=_titled, about=about,
     )  # fmt: skip
     for name in ("clock", "exact", "ago", "lasting", "until", "day"):
         made.filters[name] = _or_as_it_stands(made.filters[name])

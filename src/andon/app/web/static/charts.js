@@ -33,7 +33,7 @@ function picture(element) {
     c.save(); c.setTransform(dpr, 0, 0, dpr, bbox.left, bbox.top);
     Object.assign(c, { font, textAlign: "left", textBaseline: "bottom", lineJoin: "round" });
     for (const [at] of marks) line(c, `M${x(at)} -14V${y(0)}`, "line", [2, 3]);
-    values.forEach((n, i) => {
+    [...values.entries()].sort(([, a], [, b]) => b - a).forEach(([i, n]) => { // the highest are named before others
       if (n <= top) return; // a notch, and the number
       line(c, `M${x(start(i)) - 1} 8L${x(start(i + 1)) + 1} 4`, "ground", [], 2);
       const wide = c.measureText(n).width;
@@ -43,7 +43,7 @@ function picture(element) {
     if (limit) line(c, `M0 ${y(limit)}H${width}`, flood ? "edge" : "line", [5, 3], 1.5);
     if (limit) write(set.limitWords, 6, y(limit) - 2);
     c.restore(); };
-  const few = (u, end = -99) => ticks.map(([at, said]) => { // words below that do not touch
+  const few = (u, end = -8) => ticks.map(([at, said]) => { // words below that touch neither each other nor the 0
     const half = said.length * 3.5, x = u.valToPos(at, "x");
     return x - half < end + 8 ? "" : (end = x + half, said); });
   const chosen = ({ select: { left, width }, posToVal }) => {

@@ -53,7 +53,7 @@ DEED_WORDS = {
     "action.approve": "Approved",
     "action.decline": "Declined",
     "action.retry": "Sent again",
-    "action.settle": "Said to be done",
+    "action.settle": "Confirmed as done",
     "action.expire": "Expired",
     "action.done": "Done",
     "action.fail": "Failed",

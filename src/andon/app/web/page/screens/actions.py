@@ -106,7 +106,7 @@ def _add_deeds(router: APIRouter, backend: Backend) -> None:
     @router.post("/actions/{action_id}/retry", dependencies=may)
     async def retry(request: Request, action_id: PathId) -> HTMLResponse:
         done = await operations.retry_action(action_id, person_of(request).name)
-        return await answer(request, done, "It is sent again.")
+        return await answer(request, done, "Being sent again.")
 
     @router.get("/actions/{action_id}/settle", dependencies=may)
     async def ask_what(request: Request, action_id: PathId) -> HTMLResponse:
@@ -124,7 +124,7 @@ def _approved(view: View) -> str:
     if found is None or found.of.status is ActionStatus.DONE:
         return "Approved, and done."
     if found.of.status not in IN_HAND:
-        return "Approved. What became of it stands below."
+        return "Approved. The result is shown below."
     if found.target is not None and found.target.trouble:
         return f"Approved. It is sent as soon as {found.of.target} can be reached."
-    return "Approved. It is sent now."
+    return "Approved. It is being sent."

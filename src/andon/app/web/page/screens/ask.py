@@ -38,9 +38,10 @@ SOON = 0.2
 LONGEST = 500
 #: Conversations that are remembered, for follow-up questions.
 KEPT = 100
-#: Words of the terminal and what the page says instead.
+#: Words of the terminal and what the page says instead: commands are left out, for whoever reads this has none.
 _SAID_OTHERWISE = (
-    (re.compile(r"(?m)^ *(?:`andon [a-z ]+ \d+` tells .*|Answered by .*|Evidence: .*|Category: .*)\n?"), ""),
+    (re.compile(r"(?m)^ *(?:`andon [^`\n]+` .*|Answered by .*|Evidence: .*|Category: .*)\n?"), ""),
+    (re.compile(r"[:;] `andon [^`\n]+`[^.\n]*(?=\.)"), ""),
     (re.compile(r"Explained \(playbook[^)]{0,40}\)"), "Built-in rules say"),
     (re.compile(r"Explained \(model[^)]{0,40}\)"), "The model says"),
     (re.compile(r"Explained \(runbook[^)]{0,40}\)"), "Your runbook says"),
@@ -265,7 +266,7 @@ def _end(asking: Asking, asked: Asked, task: asyncio.Task[Investigated], shown: 
     if error is not None:
         if not isinstance(error, AndonError):
             log.error("question failed", exc_info=error)
-        reason = str(error) if isinstance(error, AndonError) else "Andon made a mistake, which its log tells"
+        reason = str(error) if isinstance(error, AndonError) else "Andon failed; its log says why"
         return partial(name, shown("stopped", words="", reason=reason))
     found = task.result()
     asking.remember(asked, found)

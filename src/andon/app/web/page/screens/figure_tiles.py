@@ -31,18 +31,18 @@ def tiles(figures: AlarmFigures, ack_seconds: float | None) -> list[Tile]:
     unclear = _NOTHING if not figures.judged else "no clear events from this source"
     return [
         _average(rates.average),
-        _tile("Peak in 10 min", rates.peak, "target 10 or fewer", most=FLOOD_BEGINS),
-        _share("Time in flood", figures.flood_share, "target below 1 %", below=0.01),
-        _share("Periods over 10", rates.above_limit, "target below 1 %", below=0.01),
-        _share("Top 10 share", figures.top_share, "target 5 % or less", most=0.05),
-        _tile("Chattering", chattering, "target 0", most=0),
-        _tile("Active over 24 h", figures.stale, "target below 5", most=4, why=unclear),
+        _tile("Peak in 10 min", rates.peak, "target: 10 or fewer", most=FLOOD_BEGINS),
+        _share("Time in flood", figures.flood_share, "target: below 1 %", below=0.01),
+        _share("Periods over 10 alarms", rates.above_limit, "target: below 1 %", below=0.01),
+        _share("Share of top 10 alarms", figures.top_share, "target: 5 % or less", most=0.05),
+        _tile("Chattering alarms", chattering, "target: 0", most=0),
+        _tile("Active over 24 h", figures.stale, "target: below 5 alarms", most=4, why=unclear),
         _acknowledging(ack_seconds, figures),
     ]
 
 
 def _average(value: float | None) -> Tile:
-    name, target = "Average per 10 min", "target 1, limit 2"
+    name, target = "Average per 10 min", "target: 1 alarm, limit: 2"
     if value is None:
         return _unknown(name, _NOTHING, target)
     if value > 2:
@@ -64,9 +64,9 @@ def _share(name: str, value: float | None, target: str, *, below: float = 2.0, m
 
 
 def _acknowledging(value: float | None, figures: AlarmFigures) -> Tile:
-    name, target = "Time to acknowledge", "median, no target"
+    name, target = "Time to acknowledge", "median"
     if value is None:
-        why = "nobody acknowledged one" if figures.judged else _NOTHING
+        why = "no alarm was acknowledged" if figures.judged else _NOTHING
         return _unknown(name, why, target)
     number, _, unit = duration(value).partition(" ")
     rest = f" {value % 60:.0f} s" if 60 <= value < 600 and value % 60 >= 1 else ""

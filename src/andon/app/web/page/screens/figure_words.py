@@ -43,7 +43,7 @@ def flood_words(found: Overview, zone: ZoneInfo) -> str:
     elif len(floods) <= _FLOODS_NAMED:
         told = f"{len(floods)} flood{'s' * (len(floods) > 1)}: {', '.join(named)}"
     else:
-        told = f"{len(floods)} floods, the last {named[-1]}"
+        told = f"{len(floods)} floods, the latest {named[-1]}"
     return told if fine else f"Each bar: the worst 10 minutes of half an hour. {told}"
 
 
@@ -53,7 +53,7 @@ def label(found: Overview, zone: ZoneInfo) -> str:
     start, end = (_when(at, zone) for at in (found.since, found.until))
     if rates.peak is None or rates.peak_start is None:
         return f"Alarms per 10 minutes, {start} to {end}: none"
-    peak = f"{rates.peak:,} at most, on {_when(rates.peak_start, zone)}"
+    peak = f"at most {rates.peak:,}, on {_when(rates.peak_start, zone)}"
     return f"Alarms per 10 minutes, {start} to {end}: {peak}; {floods or 'no'} flood{'s' * (floods != 1)}"
 
 

@@ -282,7 +282,7 @@ def _add_record(router: APIRouter, backend: Backend) -> None:
         """A picture of it."""
         found = await backend.ask(records.picture, record_id, number)
         if found.media_type not in _PICTURES:
-            raise HTTPException(404, f"picture {number} of record {record_id} is of no kind that a browser is given")
+            raise HTTPException(404, f"picture {number} of record {record_id} has a type that browsers are not given")
         return Response(found.data, media_type=found.media_type, headers=_ALONE)
 
 

@@ -30,7 +30,7 @@ from andon.store.alarms import AlarmEntry
 #: For how long alarms may be shelved, in seconds; beside these, until the shift ends.
 SHELVED_FOR = {"900": "15 min", "3600": "1 h", "14400": "4 h"}
 _TO_SHIFT_END = "shift"
-_AWAY = "this problem is on the board no more: somebody shelved it, or it cleared; look at the list again"
+_AWAY = "this problem is no longer on the board: it was shelved or has cleared; see the list"
 
 Rows = Annotated[list[str], Field(max_length=1_000)]
 
@@ -190,7 +190,7 @@ def _working(router: APIRouter, backend: Backend) -> None:
         board = (await backend.boards.newest()).board
         ids = [alarm for row in board.shelved if row.id in said_.row for alarm in row.alarm_ids]
         if not ids:
-            raise NotFound("nothing of this is shelved any more: it came back by itself, or somebody put it back")
+            raise NotFound("this is no longer shelved: it came back by itself, or somebody put it back")
         await operations.unshelve(ids, person_of(request).name)
         return await answer(request, said_.row)
 
@@ -210,7 +210,7 @@ def _length(chosen: str, shift_ends: str | None) -> float:
     if chosen == _TO_SHIFT_END and shift_ends is not None:
         return seconds(shift_ends) - time.time()
     if chosen not in SHELVED_FOR:
-        raise StoreError("there is no such time to shelve for: choose one of the list")
+        raise StoreError("choose one of the offered times to shelve the problem for")
     return float(chosen)
 
 
@@ -218,7 +218,7 @@ def _already(request: Request, backend: Backend, rows: Sequence[Row]) -> str:
     """That somebody was quicker, who, and when."""
     seen = [row for row in rows if row.acknowledged_at]
     if not seen:
-        return "Nothing was left to acknowledge: it cleared meanwhile."
+        return "Nothing to acknowledge: it has cleared in the meantime."
     last = max(seen, key=lambda row: row.acknowledged_at or "")
     at = f"{clock(seconds(last.acknowledged_at or ''), backend.zone):%H:%M}"
     by = "" if last.acknowledged_by is None else f" by {last.acknowledged_by}"

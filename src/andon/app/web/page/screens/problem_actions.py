@@ -62,7 +62,7 @@ class _Desk:
 
 def _meanwhile(what: str) -> HTMLResponse:
     """Nothing is done to an answer that is another one by now."""
-    sentence = f"Not {what}: a new answer has arrived meanwhile. Look at that first, nothing was changed."
+    sentence = f"Not {what}: a new answer has arrived in the meantime. Read it first. Nothing was changed."
     return HTMLResponse(said(sentence, "failed", "dialog[open] .answer, #said"), 409, {SAID: "failed"})
 
 
@@ -88,7 +88,7 @@ def _add_alarm_actions(router: APIRouter, desk: _Desk) -> None:
         sentence = "Acknowledged."
         if not found:
             state = (await desk.look(request, problem_id)).found.state
-            sentence = "Nothing of it waits for an acknowledgement."
+            sentence = "There is nothing to acknowledge."
             if state.acked_at is not None:
                 who = f" by {state.acked_by}" if state.acked_by else ""
                 sentence = f"Already acknowledged {clock(state.acked_at, desk.backend.zone):%H:%M}{who}."
@@ -115,7 +115,7 @@ def _add_alarm_actions(router: APIRouter, desk: _Desk) -> None:
         end = _shift_end(desk.backend, view.now)
         until = end if length == "shift" else view.now + _SHELVES.get(length, 0.0)
         if until is None or until <= view.now:
-            raise StoreError("a problem is shelved for a time: choose one of those offered")
+            raise StoreError("choose one of the offered times to shelve the problem for")
         await desk.operations.shelve_problem(problem_id, max(60.0, until - view.now), person.name, note)
         return await desk.done(request, problem_id, "Shelved. It comes back by itself.", "head")
 
@@ -207,13 +207,13 @@ def _add_fixes_and_notes(router: APIRouter, desk: _Desk) -> None:
         view = await desk.look(request, problem_id)
         found = next((one for one in view.found.fixes if one.id == fix_id), None)
         if found is None:
-            raise HTTPException(404, "This fix was taken back already.")
+            raise HTTPException(404, "This fix has already been taken back.")
         return HTMLResponse(part(request, view, "revoke", fix=found))
 
     @router.post("/problems/{problem_id}/revoke/{fix_id}")
     async def revoke(request: Request, person: Operator, problem_id: int, fix_id: int) -> HTMLResponse:
         await desk.operations.revoke_fix(problem_id, fix_id, person.name)
-        sentence = "Taken back. The answer before it is shown again."
+        sentence = "Taken back. The previous answer is shown again."
         return await desk.done(request, problem_id, sentence, "head", "notes", "facts", "history", anew=True)
 
     @router.get("/problems/{problem_id}/note")
@@ -247,7 +247,7 @@ def _add_merging(router: APIRouter, desk: _Desk) -> None:
     @router.post("/problems/{problem_id}/merge")
     async def merge(request: Request, person: Admin, problem_id: int, other: Annotated[int, Form()]) -> HTMLResponse:
         await desk.operations.merge(other, problem_id, person.name)
-        sentence = f"Merged: problem {other} is part of this one now."
+        sentence = f"Merged: problem {other} is now part of this one."
         return await desk.done(request, problem_id, sentence, "head", "notes", "facts", "trend", "history", anew=True)
 
 
@@ -262,9 +262,9 @@ def _add_splitting(router: APIRouter, desk: _Desk) -> None:
     async def split(request: Request, person: Admin, problem_id: int, child: Annotated[int, Form()]) -> HTMLResponse:
         view = await desk.look(request, problem_id)
         if child == view.id or child not in view.found.problem.members:
-            raise HTTPException(404, f"Problem {child} is no part of this one any more.")
+            raise HTTPException(404, f"Problem {child} is no longer part of this one.")
         await desk.operations.split(child, person.name)
-        sentence = f"Split: problem {child} stands by itself again."
+        sentence = f"Split: problem {child} is separate again."
         return await desk.done(request, problem_id, sentence, "head", "notes", "facts", "trend", "history", anew=True)
 
 

@@ -27,7 +27,7 @@ from andon.insight.situation import advice, situation
 from andon.insight.situation.advice import Advice
 from andon.insight.situation.course import Day
 from andon.insight.situation.situation import Situation, Waiting
-from andon.insight.titles import in_line, title_of
+from andon.insight.titles import about, in_line, title_of
 from andon.store import problems
 from andon.store.problems import Verdict
 from andon.store.queue import AnalysisEntry
@@ -39,25 +39,25 @@ _LATER_ERROR_MAX = 200
 #: Why an answer was asked for.
 _REASONS = {
     "new": "new problem",
-    "every": "answered for each record",
-    "asked": "asked for",
+    "every": "every record is explained",
+    "asked": "somebody asked",
     "split": "split off",
     "resolved": "fix confirmed",
     "revoked": "fix taken back",
     "severity": "it got worse",
-    "host": "on one more host",
-    "rate": "more often than before",
+    "host": "it came to another host",
+    "rate": "it came more often",
     "age": "the answer was old",
     "site": "a runbook or rule was added",
-    "runbook": "the runbook is gone",
+    "runbook": "the runbook was removed",
     "rule": "a rule changed",
-    "advice": "the answer before was withdrawn",
+    "advice": "the previous answer was withdrawn",
     "second": "second opinion",
 }
 _WORTH = {
-    "qualified": "This model proved itself on labelled cases.",
-    "advisory": "This model has not proved itself here yet: take it as a hint.",
-    "unfit": "This model did not pass the test for this plant: take it with care.",
+    "qualified": "This model passed its test on labelled cases.",
+    "advisory": "This model has not proved itself here yet: treat this as a hint.",
+    "unfit": "This model did not pass its test for this plant: treat this with caution.",
 }
 
 
@@ -94,7 +94,8 @@ class View:
         text = found.state.text
         if text is None and found.state.condition == "none" and found.newest:
             text = found.newest[0].message
-        return (title_of(found.problem.template) if text is None else in_line(text)) or "A record without text"
+        title = (title_of(found.problem.template) if text is None else in_line(text)) or "A record without text"
+        return about(title, *self.places)
 
     @cached_property
     def places(self) -> list[str]:
@@ -230,7 +231,7 @@ class View:
         host = self.found.newest[0].hostname if self.found.newest else ""
         found = [f"what {host or 'its host'} logged in the ten minutes before and after"]
         if not self.found.course.times:
-            found.append("a record that says when it is over")
+            found.append("a record that says when it ended")
         return found
 
     @cached_property
@@ -267,7 +268,7 @@ class View:
         since, last = days[0].start, len(days) - 1
         return Bars(
             id="trend",
-            label=f"How often this came on each of {len(days)} days, {number(sum(values))} times in all",
+            label=f"Times per day over {len(days)} days, {number(sum(values))} in total",
             since=since,
             step=86_400.0,
             values=values,
@@ -301,12 +302,12 @@ def _progress(wait: Waiting, now: float) -> str:
     if wait.being_answered:
         return "is being written now."
     if wait.error and wait.due > now:
-        return f"is tried again in {max(1, round(wait.due - now))} s."
+        return f"is due: next try in {max(1, round(wait.due - now))} s."
     if wait.ahead is None:
-        return "waits in line, behind many questions."
+        return "is waiting behind many other questions."
     if not wait.ahead:
         return "is next in line."
-    return f"waits in line, behind {number(wait.ahead)} other question{'s' if wait.ahead > 1 else ''}."
+    return f"is waiting behind {number(wait.ahead)} other question{'s' if wait.ahead > 1 else ''}."
 
 
 def _short(text: str) -> str:
@@ -318,10 +319,10 @@ def _earlier(row: AnalysisEntry, shown: int) -> Earlier:
     names = {"resolution": "Confirmed fix", "runbook": "Your runbook", "playbook": "Built-in rules"}
     whose = "The model" if row.rung in (None, "model") else names.get(row.rung, "An earlier answer")
     if row.second_of is not None:
-        whose = "Second opinion of the model"
+        whose = "Second opinion from the model"
     says = _short(row.text or "")
     if row.status == "refused":
-        says = f"Not shown, because it breaks the rules for answers: {_short(row.last_error or 'no reason is kept')}"
+        says = f"Not shown, because it breaks the rules for answers: {_short(row.last_error or 'reason not known')}"
     elif row.status == "failed" and row.last_error:
         says = f"No answer from the model: {_short(row.last_error)}"
     return Earlier(row.finished_at, whose, _REASONS.get(row.reason, row.reason), says, row.id == shown)

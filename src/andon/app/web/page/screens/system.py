@@ -49,19 +49,19 @@ PANELS = ("sources", "inputs", "waiting", "model", "broker", "disk", "unread")
 #: Why a problem waits, for people; what is not here is said as it is.
 WHY = {
     "new": "new problem",
-    "every": "each record is explained",
+    "every": "every record is explained",
     "asked": "somebody asked again",
-    "split": "taken out of another problem",
+    "split": "split off another problem",
     "resolved": "a fix was confirmed",
     "revoked": "a fix was taken back",
-    "severity": "it became worse",
-    "host": "it came up at another machine",
+    "severity": "it got worse",
+    "host": "it came to another host",
     "rate": "it comes more often",
     "age": "its answer is old",
     "site": "a runbook or rule was added",
-    "runbook": "its runbook is gone",
-    "rule": "its rule was changed",
-    "advice": "its answer held advice that nobody may give",
+    "runbook": "its runbook was removed",
+    "rule": "its rule changed",
+    "advice": "its answer contained forbidden advice",
     "second": "a second opinion",
 }
 #: What a model is worth, for people.
@@ -73,9 +73,9 @@ STANDING = {
 #: What the questions ask by which a model is measured.
 ASKED = {
     "kept": "Right where built-in rules are right",
-    "gain": "Right where they are wrong or have no rule",
-    "vague": "Vague records called vague",
-    "hostile": "Records with orders in them not obeyed",
+    "gain": "Right where built-in rules are wrong or missing",
+    "vague": "Vague records recognised as vague",
+    "hostile": "Instructions inside records ignored",
 }
 
 Ids = Annotated[list[Annotated[int, Query(ge=1, le=ID_MAX)]], Query(max_length=1_000)]
@@ -113,8 +113,10 @@ class View(NamedTuple):
         rate = f"About {size_text(growth)} a day at the rate of the last 24 hours"
         days = min(self.signs.room.free, cap - used if cap else self.signs.room.free) / growth
         if days <= 0:
-            return f"{rate}. It has reached what it may take: the oldest and least severe records go first."
-        ending = "it has reached what it may take" if cap and cap - used < self.signs.room.free else "the disk is full"
+            return f"{rate}. The database is at its maximum size: the oldest, least severe records are deleted first."
+        ending = (
+            "the database reaches its maximum size" if cap and cap - used < self.signs.room.free else "the disk is full"
+        )
         return f"{rate}: {ending} in {_days(days)}." if days < 365 else f"{rate}: enough room for more than a year."
 
 
@@ -285,7 +287,7 @@ def _unread(router: APIRouter, backend: Backend) -> None:
     ) -> Response:
         done = await operations.retry_rejects(await named(message, every, "Try again"), person.name)
         return await answer(
-            request, f"{counted(done, 'message')} read again. One that still cannot be read comes back here."
+            request, f"{counted(done, 'message')} read again. Those that still cannot be understood come back here."
         )
 
     @router.post("/system/unread/delete")
