@@ -47,7 +47,8 @@ LISTINGS: tuple[tuple[str, ...], ...] = (
     ("logs", "--pattern", "{least}"),
     ("logs", "--pattern", "{most}", "--oldest", "--since", "30d"),
     ("logs", "--text", "overcurrent"),
-    ("logs", "--text", "'axis servo' overcurrent"),
+    ("logs", "--text", '"axis servo" overcurrent'),
+    ("logs", "--text", '"overcurrent servo"'),
     ("logs", "--text", "nosuchword"),
     ("logs", "--text", "overcurrent", "--since", "30d", "--until", "20d"),
     ("logs", "--field", "firmware=2.1.4"),
@@ -88,11 +89,8 @@ LISTINGS: tuple[tuple[str, ...], ...] = (
     ("export",),
     ("export", "--since", "8h", "--format", "csv"),
     ("export", "--text", "overcurrent"),
-    ("ask", "the most frequent problems?"),
-    ("ask", "what happened on line-3 last night?"),
     ("user", "list"),
     ("token", "list"),
-    ("models",),
 )
 
 
@@ -117,12 +115,15 @@ def _measured(database: Path, count: int, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
         run(HELP, database, Path(place))  # what is compiled and read from the disk once
         taken: dict[tuple[str, ...], list[Taken]] = defaultdict(list)
+        python = []
         for _ in range(rounds):
+            python.append(_bare())
             for one in (HELP, *asked):
                 taken[one].append(run(one, database, Path(place)))
     least = {one: Taken(min(x.cpu for x in all_), min(x.clock for x in all_), "") for one, all_ in taken.items()}
     bare = least[HELP]
-    print(f"  {count:,} logs, {rounds} rounds, the least of each; andon --help: {bare.cpu:.2f} CPU s")
+    help_ = bare.cpu - min(python)
+    print(f"  {count:,} logs, {rounds} rounds, the least of each; andon --help: {help_:.2f} CPU s beyond bare Python")
     print(f"\n  {'beyond andon --help, to the first line':<70}CPU s  clock s")
     over = []
     for one in asked:
@@ -133,7 +134,18 @@ def _measured(database: Path, count: int, rounds: int) -> list[Row]:
     print(f"    {len(asked) - len(over)} of {len(asked)} within {AIM} s")
     worst = max(asked, key=lambda one: least[one].cpu)
     note = f"andon {' '.join(worst)} of {len(asked)}"
-    return [Row("listings: worst", least[worst].cpu - bare.cpu, "CPU s", rounds=rounds, note=note)]
+    return [
+        Row("help: CPU", help_, "CPU s", rounds=rounds, note="the least of the rounds"),
+        Row("listings: worst", least[worst].cpu - bare.cpu, "CPU s", rounds=rounds, note=note),
+    ]
+
+
+def _bare() -> float:
+    """CPU seconds of Python that does nothing."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
 
 
 def listings(database: Path) -> list[tuple[str, ...]]:

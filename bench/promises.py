@@ -38,6 +38,8 @@ PROMISES = (
     Promise("history: search", "history", "the worst text search, p95", "<= 50"),
     Promise("history: diff", "history", "the worst `diff`, p95", "<= 250"),
     Promise("history: alarms", "history", "alarm figures over 30 and 90 days, p95", "<= 40"),
+    Promise("help: CPU", "listings", "`andon --help`, CPU beyond Python alone", "<= 0.3"),
+    Promise("listings: worst", "listings", "the dearest listing of ten million logs beyond `--help`, CPU", "<= 0.3"),
     Promise("history: batch", "history", "the longest batch recorded while asked", "<= 150"),
     Promise("indexer: sustained", "indexer", "recorded and searchable, end to end", ">= 30,000"),
 )

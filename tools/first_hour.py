@@ -51,6 +51,10 @@ _ERROR = re.compile(
 )
 
 
+#: A line up to its comment; what stands in quotes, or behind something else than a blank, begins none.
+_UNCOMMENTED = re.compile(r"""(?:"[^"]*"|'[^']*'|(?<=\S)\#|[^\#])*""")
+
+
 @dataclass
 class Typed:
     """A command as it was typed, what came of it, and the error lines that it printed."""
@@ -85,11 +89,8 @@ class Walk:
 def commands_in(page: str) -> list[str]:
     """The lines of a Markdown page's shell blocks, without their comments."""
     blocks = re.findall(r"^```(?:sh|bash|shell|console)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    lines = [
-        re.sub(r"(?:^|\s)#\s.*$", "", line).removeprefix("$ ").strip()
-        for block in blocks
-        for line in block.splitlines()
-    ]
+    shown = [line for block in blocks for line in block.splitlines()]
+    lines = [_UNCOMMENTED.match(line)[0].removeprefix("$ ").strip() for line in shown]  # type: ignore[index]
     return [line for line in lines if line]
 
 
