@@ -22,7 +22,7 @@ from bench.page_file import page_file
 from bench.rows import Row
 
 ROWS, QUICK_ROWS = 10_000_000, 300_000
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 #: CPU seconds that a listing may take to its first line beyond ``andon --help``.
 AIM = 0.3
 HELP = ("--help",)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 
+from andon.grouping.headers import behind_header
 from andon.grouping.mask import TAIL
 
 #: Longer titles are cut: the whole text is one press away.
 TITLE_MAX = 240
 _HOLES = re.compile(r"<\*>(?:\W{0,3}<\*>)*")
+_LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG)"
+#: A level behind what may be a time, in brackets or before a colon: the severity is told beside the title.
+_LEVELLED = re.compile(
+    rf"(?:[\[(]?(?:[\d…][\d…:.,/\-TZ ]{{0,40}}|[AP]M\s)(?:[AP]M)?[\])]?"
+    rf"[\s|;,\-]{{0,5}}(?:\[[^\]\s]{{1,40}}\]\s)?[\[(<]?{_LEVELS}\b[\])>]?"
+    rf"|[\[(<]{_LEVELS}[\])>]|{_LEVELS}\s?(?=[:|]))[\s:|;,\-]{{1,9}}(?=\W{{0,3}}[^\W\d_]{{2}})"
+)
 
 
 def title_of(template: str, most: int = TITLE_MAX) -> str:
@@ -18,7 +26,23 @@ def title_of(template: str, most: int = TITLE_MAX) -> str:
     'station … failed: …'
     """
     text, _, codes = template.rpartition(TAIL)
-    return in_line(_HOLES.sub("…", text if text.strip() and "=" in codes else template), most)
+    return in_line(_unlevelled(_HOLES.sub("…", text if text.strip() and "=" in codes else template)), most)
+
+
+def title_in(message: str, most: int = TITLE_MAX) -> str:
+    """What a log says in one line, without the time, level and logger that its line begins with.
+
+    >>> title_in("2026-11-30 21:00:01 ERROR Hydraulic pressure 82 bar")
+    'Hydraulic pressure 82 bar'
+    >>> title_in("21:00:01 [ERROR] Hydraulic pressure 82 bar")
+    'Hydraulic pressure 82 bar'
+    """
+    return in_line(_unlevelled(behind_header(message)), most)
+
+
+def _unlevelled(text: str) -> str:
+    found = _LEVELLED.match(text)
+    return text if found is None else text[found.end() :]
 
 
 def in_line(text: str, most: int = TITLE_MAX) -> str:

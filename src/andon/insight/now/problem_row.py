@@ -12,7 +12,7 @@ from andon.core.models import SEVERITY_RANK
 from andon.core.models.history import PRIORITY_OF, Known
 from andon.core.times import stored
 from andon.insight.alarms.metrics import STALE_SECONDS
-from andon.insight.titles import in_line
+from andon.insight.titles import title_in
 from andon.store.alarms import AlarmEntry, Happened
 
 State = Literal["waiting", "acknowledged", "cleared", "shelved"]
@@ -189,7 +189,7 @@ def _with_history(row: Row, alarms: Sequence[AlarmEntry], began: Mapping[int, fl
 
 def _title(newest: AlarmEntry) -> str:
     """The newest text, with its values: "86 C" tells more than a hole; how many machines it is at stands beside it."""
-    return in_line(newest.text) or newest.code
+    return title_in(newest.text) or newest.code
 
 
 def _common(values: Iterable[str | None]) -> str | None:
