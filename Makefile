@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test models eval-models quick lint format bench counts bench-baseline chaos producers figures docs screenshots lock \
+.PHONY: help setup demo run first-hour test models eval-models quick lint format bench counts bench-baseline chaos producers figures docs screenshots lock \
 	bundle bundle-test clean
 
 help:  ## Print what can be made
@@ -85,6 +85,9 @@ chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lo
 
 producers: $(STAMP)  ## Let real producers send while Andon is killed twice (minutes; fetches Debian packages); ONLY=syslog for some
 	@PRODUCERS=1 $(BIN)/python -m pytest tests/producers -m producers -rP --timeout 600 $(if $(ONLY),-k $(ONLY))
+
+first-hour: $(STAMP)  ## Walk a newcomer's first hour in a fresh clone, by the README's commands; HERE=1 without installing
+	@$(BIN)/python tools/first_hour.py $(if $(HERE),--here) $(if $(JSON),--json)
 
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
 	@$(BIN)/python tools/figures.py

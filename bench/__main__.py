@@ -28,6 +28,7 @@ from bench import (
     history,
     idle,
     indexer,
+    listings,
     machine,
     models,
     notices,
@@ -60,13 +61,16 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
     "history": history.measure,
     "retention": retaining.measure,
     "page": pages.measure,
+    "listings": listings.measure,
     "notices": notices.measure,
     "actions": actions.measure,
     "telegraf": telegraf.measure,
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.
-LONG = ("history", "retention", "page", "garbage")
+LONG = ("history", "retention", "page", "listings", "garbage")
+#: These take the number of logs in their file.
+SIZED = ("history", "page", "listings")
 #: Commands of their own, with options of their own.
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare.main,
@@ -83,8 +87,10 @@ def main() -> None:
     known = ", ".join(MEASUREMENTS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
-    parser.add_argument("--rows", type=int, help="logs in the file of `history` or `page`, ten million unless given")
-    parser.add_argument("--fresh", action="store_true", help="make the file of `history` or `page` anew")
+    parser.add_argument(
+        "--rows", type=int, help="logs in the file of `history`, `page` or `listings`, ten million unless given"
+    )
+    parser.add_argument("--fresh", action="store_true", help="make the file of these anew")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table and the machine there, too")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - MEASUREMENTS.keys():
@@ -105,7 +111,7 @@ def main() -> None:
 def _measured(name: str, arguments: argparse.Namespace) -> Sequence[Row]:
     """The rows of one measurement; where it returns none, those that stand in what it prints."""
     measure = MEASUREMENTS[name]
-    if name in ("history", "page"):
+    if name in SIZED:
         measure = partial(measure, rows=arguments.rows, fresh=arguments.fresh)
     small = name in LONG and not arguments.names
     quick = arguments.quick or small
@@ -114,7 +120,7 @@ def _measured(name: str, arguments: argparse.Namespace) -> Sequence[Row]:
     if small and not arguments.quick:
         print(f"  (a small file; in full with: python -m bench {name})")
     rows = rows_in(name, said.text) if found is None else found
-    full = not (quick or (arguments.rows and name in ("history", "page")))
+    full = not (quick or (arguments.rows and name in SIZED))
     return rows if full else [msgspec.structs.replace(row, full=False) for row in rows]
 
 

@@ -1,9 +1,9 @@
-"""The file that the page is measured on: ten million logs within minutes, made of a smaller file of the plant.
+"""The file that page and listings are measured on: ten million logs within minutes, made of a smaller file.
 
 The store itself records and indexes some 166,000 logs over three months. Each is then copied in SQL within its ten
 minutes, the indexes are built once all is there, what is counted by the minute is counted anew and other counts are
 multiplied. A thousand of the alarms get a history of their own: they report their state, became active 300 times each,
-and one in 25 is active. The index of words is left out: no screen reads it unless it is searched for text.
+and one in 25 is active. The words of a copy are those of its original, indexed in SQL too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from andon.grouping import fingerprint
+from andon.store.search.facets import ROW_COLUMNS, Row
+from andon.store.search.words import indexed_text
 from bench.plant import DAYS
 from bench.plant_file import plant_file
 
@@ -33,8 +35,10 @@ _COUNTS = {
     "pattern_hours": "count",
     "facets": "count",
     "facet_hours": "count",
+    "facet_days": "count",
     "alarm_periods": "count",
     "alarm_days": "count",
+    "alarm_weeks": "count",
     "alarm_totals": "count",
     "alarms": "occurrences",
 }
@@ -86,6 +90,8 @@ def _multiply(path: Path, base: Path, copies: int, end: int) -> None:
         _copy_logs(sql, copies)
         for table, column in _COUNTS.items():
             sql.execute(f"UPDATE {table} SET {column} = {column} * {copies}")
+        sql.execute(f"UPDATE facet_days SET squares = squares * {copies} * {copies}")
+        _copy_rejects(sql, copies)
         for table in ("alarms", "analyses"):
             newest = f"(SELECT max(id) FROM logs WHERE logs.pattern_id = {table}.pattern_id)"
             sql.execute(f"UPDATE {table} SET log_id = {newest} WHERE log_id IS NOT NULL")
@@ -105,14 +111,14 @@ def _multiply(path: Path, base: Path, copies: int, end: int) -> None:
 
 def _copy_logs(sql: sqlite3.Connection, copies: int) -> None:
     """Hour by hour, in the order of time: so ids are in it too, and no hour has another's."""
-    indexes = sql.execute("SELECT name, sql FROM main.sqlite_master WHERE tbl_name = 'logs' AND type = 'index'")
+    indexes = sql.execute("SELECT name, sql FROM main.sqlite_master WHERE tbl_name = 'log_rows' AND type = 'index'")
     indexes = [(name, text) for name, text in indexes.fetchall() if text]
     for name, _ in indexes:
         sql.execute(f"DROP INDEX main.{name}")
-    for table in ("logs", "pattern_minutes"):
+    for table in ("log_rows", "pattern_minutes"):
         sql.execute(f"DELETE FROM main.{table}")
-    sql.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'logs'")
-    columns = [row[1] for row in sql.execute("PRAGMA main.table_info(logs)") if row[1] != "id"]
+    sql.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'log_rows'")
+    columns = [row[1] for row in sql.execute("PRAGMA main.table_info(log_rows)") if row[1] != "id"]
     changed = {
         "seq": f"seq * {copies} + copy.n",
         # the last digit of the minute, and the milliseconds: the ten minutes and the hour stay what they are
@@ -123,21 +129,46 @@ def _copy_logs(sql: sqlite3.Connection, copies: int) -> None:
     wanted = ", ".join(changed.get(name, name) for name in columns)
     sql.execute("CREATE TEMP TABLE copy (n INTEGER PRIMARY KEY)")
     sql.executemany("INSERT INTO copy VALUES (?)", [(number,) for number in range(copies)])
+    sql.execute("INSERT INTO log_words (log_words) VALUES ('delete-all')")
+    _keep_words(sql)
     for first, last in sql.execute("SELECT first_id, last_id FROM main.log_hours ORDER BY hour").fetchall():
         sql.execute(
-            f"INSERT INTO main.logs ({', '.join(columns)}) SELECT {wanted} FROM base.logs CROSS JOIN copy"
+            f"INSERT INTO main.log_rows ({', '.join(columns)}) SELECT {wanted} FROM base.log_rows CROSS JOIN copy"
             " WHERE id BETWEEN ? AND ? ORDER BY 4",
             (first, last),
         )
+        made = ((first - 1) * copies + 1, last * copies)
         sql.execute(
             "INSERT INTO main.pattern_minutes (minute, pattern_id, hostname, count)"
             " SELECT strftime('%s', timestamp) / 60, pattern_id, hostname, count(*) FROM main.logs"
             " WHERE id BETWEEN ? AND ? AND pattern_id IS NOT NULL GROUP BY 1, 2, 3",
-            ((first - 1) * copies + 1, last * copies),
+            made,
+        )
+        sql.execute(
+            "INSERT INTO log_words (rowid, words) SELECT log_rows.id, kept.words FROM main.log_rows"
+            f" CROSS JOIN kept_words AS kept ON kept.seq = log_rows.seq / {copies}"
+            " WHERE log_rows.id BETWEEN ? AND ? ORDER BY log_rows.id",
+            made,
         )
     for _, text in indexes:
         sql.execute(text)
-    sql.execute("INSERT INTO log_words (log_words) VALUES ('delete-all')")
+
+
+def _keep_words(sql: sqlite3.Connection) -> None:
+    """What the index of words is given for each log of the smaller file, by its number in the stream."""
+    sql.execute("CREATE TEMP TABLE kept_words (seq INTEGER PRIMARY KEY, words TEXT)")
+    rows = sql.execute(f"SELECT seq, {ROW_COLUMNS} FROM base.logs ORDER BY id")
+    sql.executemany("INSERT INTO kept_words VALUES (?, ?)", ((seq, indexed_text(Row.read(row))) for seq, *row in rows))
+
+
+def _copy_rejects(sql: sqlite3.Connection, copies: int) -> None:
+    """Rejects grow as the logs do."""
+    names = [row[1] for row in sql.execute("PRAGMA main.table_info(rejects)") if row[1] != "id"]
+    wanted = ", ".join(f"seq * {copies} + copy.n" if name == "seq" else name for name in names)
+    sql.execute("DELETE FROM main.rejects")
+    sql.execute(
+        f"INSERT INTO main.rejects ({', '.join(names)}) SELECT {wanted} FROM base.rejects CROSS JOIN copy ORDER BY id"
+    )
 
 
 def _make_states(sql: sqlite3.Connection, end: int) -> None:

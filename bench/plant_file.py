@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from andon.core.models import Explanation, LogRecord, Rung
+from andon.core.models import Explanation, LogRecord, Reject, Rung
 from andon.store import Store, prepare, queue
 from andon.store.schema.tables import HEAD
 from bench.plant import DAYS, Plant, raw_bytes
@@ -23,7 +23,7 @@ from bench.plant import DAYS, Plant, raw_bytes
 #: Logs in one transaction, of recording and of indexing.
 BATCH = 1000
 #: Part of a cached file's name: another value makes a new file.
-_VERSION = 1
+_VERSION = 2
 
 
 class Made(msgspec.Struct):
@@ -106,13 +106,25 @@ async def _make(path: Path, rows: int) -> Made:
 async def _take(store: Store, batch: list[LogRecord], made: Made) -> None:
     """Record a batch and index it, as a service does that keeps up."""
     started = time.perf_counter()
-    await store.record(batch, [])
+    await store.record(batch, [_reject(batch[-1])])
     recorded = time.perf_counter()
     while (await store.index(BATCH))[1]:
         pass
     made.rows += len(batch)
     made.recording += recorded - started
     made.indexing += time.perf_counter() - recorded
+
+
+def _reject(beside: LogRecord) -> Reject:
+    """A message that came with a batch and could not be understood."""
+    return Reject(
+        stream="REJECTS",
+        sequence=beside.sequence,
+        stored_ns=beside.stored_ns,
+        subject="agent.technical.support.hamburg",
+        reason="neither an object nor text: it begins with '['",
+        data=b"[17, 4, 2026]",
+    )
 
 
 if __name__ == "__main__":

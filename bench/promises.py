@@ -50,6 +50,8 @@ PROMISES = (
     Promise("history: search", "history", "the slowest text search, p95", "<= 50"),
     Promise("history: diff", "history", "the slowest `diff`, p95", "<= 250"),
     Promise("history: alarms", "history", "alarm figures over 30 and 90 days, p95", "<= 40"),
+    Promise("help: CPU", "listings", "`andon --help`, CPU beyond Python alone", "<= 0.3"),
+    Promise("listings: worst", "listings", "the slowest listing of ten million logs, CPU beyond `--help`", "<= 0.3"),
     Promise("history: batch", "history", "the longest batch recorded during questions", "<= 150"),
     Promise("indexer: sustained", "indexer", "logs recorded and searchable, end to end", ">= 30,000"),
 )

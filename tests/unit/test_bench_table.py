@@ -99,7 +99,7 @@ def test_the_page_is_written_between_its_marks_and_names_what_is_missed(tmp_path
         page["main"]([str(tmp_path / f"{number}.json")])
     text = copy.read_text()
     assert text.count("| `idle: share` |") == 1  # the second run took the place of the first
-    assert "1 of 20 goals are met. **Not met:** `idle: share`." in text
+    assert "1 of 22 goals are met. **Not met:** `idle: share`." in text
     assert "412 MB of disk for a million logs" in text
     assert "| `start: ready` | start to /readyz, empty data directory | not measured |" in text
     assert text.startswith("# Performance")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -26,6 +27,16 @@ log = structlog.get_logger(__name__)
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1
 BACKLOG = 128
+
+
+class _NothingCut(logging.Filter):
+    """Drops the error "Cancel 0 running task(s)": a reader that was slow to leave is cut off, and no answer is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.args != (0,) or not str(record.msg).startswith("Cancel %s running task")
+
+
+_NOTHING_CUT = _NothingCut()
 
 
 class _State(ServerState):
@@ -54,6 +65,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        logging.getLogger("uvicorn.error").addFilter(_NOTHING_CUT)  # one of its own is not added twice
         self._leaving = asyncio.Event()
 
     @contextlib.contextmanager

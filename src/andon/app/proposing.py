@@ -13,7 +13,7 @@ from andon.core.settings.settings import Settings
 from andon.core.times import at, seconds_or
 from andon.insight.shifts.calendar import site_shifts
 from andon.insight.situation import situation
-from andon.insight.titles import about, in_line, title_of
+from andon.insight.titles import about, title_in, title_of
 from andon.store import Connection, problems
 
 #: Hosts, steps and records that are named.
@@ -34,7 +34,7 @@ def brief(connection: Connection, problem_id: int, settings: Settings, now: floa
     link = f"{settings.public_url}/problems/{root.id}" if settings.public_url else ""
     return Brief(
         problem_id=root.merged_into or root.id,
-        title=in_line(found.state.text, 160) if found.state.text else about(title_of(root.template, 160), host),
+        title=title_in(found.state.text, 160) if found.state.text else about(title_of(root.template, 160), host),
         severity=whole.worst_severity,
         place=() if first is None else tuple(filter(None, (first.site, first.area, first.line, first.machine))),
         hosts=tuple((one.hostname, one.count) for one in problems.hosts_of(connection, root.id)[:HOSTS]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from andon.core.late_patterns import late
+from andon.grouping.mask import digit_runs, fold
 
 _LEVEL_NAMES = (
     r"(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|FINE"
@@ -73,6 +74,8 @@ _LOGFMT = late(_PAIRS)
 _REQUEST = late(rf"{_SPACE}:?\s*\[[^\]\s]*0[^\]\s]*(?:\s[^\]\s]*){{1,8}}\](?=\s)")
 _PROGRAM = late(r"[\w.\-]{1,40}(?:\s\*0)?\s-\s")
 _LETTERS = late(r"[^\W\d_]{2}")
+#: No header is longer.
+_HEAD_MOST = 1_000
 
 
 def header_end(folded: str) -> int:
@@ -91,6 +94,21 @@ def header_end(folded: str) -> int:
         return 0
     end = _parts_end(folded, start.end())
     return end if _LETTERS.search(folded, end) else 0
+
+
+def behind_header(text: str) -> str:
+    """``text`` as it was written, from behind its recognised header on; ``text`` where it has none.
+
+    >>> behind_header("2026-11-30 21:00:01 ERROR [main] org.plc.Link: lost connection to node 17")
+    'lost connection to node 17'
+    """
+    folded = fold(text[:_HEAD_MOST])
+    end = header_end(folded)
+    if not end:
+        return text
+    # each run of digits is one 0 in the folded text, and everything else is what it was
+    longer = sum(len(run) - 1 for run in digit_runs(text[:_HEAD_MOST])[: folded.count("0", 0, end)])
+    return text[end + longer :]
 
 
 def _parts_end(folded: str, position: int) -> int:

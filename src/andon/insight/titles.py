@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from andon.grouping.headers import behind_header
 from andon.grouping.mask import TAIL
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ _VALUE = re.compile(
     r"(?:[^\W\d_]{1,4}\d?(?:/[^\W\d_]{1,4}\d?)?)?\W{0,3}"
 )
 _HOLES = re.compile(r"<\*>(?:\W{0,3}<\*>)*")
+_LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG)"
+#: A level behind what may be a time, in brackets or before a colon: the severity is told beside the title.
+_LEVELLED = re.compile(
+    rf"(?:[\[(]?(?:[\d…][\d…:.,/\-TZ ]{{0,40}}|[AP]M\s)(?:[AP]M)?[\])]?"
+    rf"[\s|;,\-]{{0,5}}(?:\[[^\]\s]{{1,40}}\]\s)?[\[(<]?{_LEVELS}\b[\])>]?"
+    rf"|[\[(<]{_LEVELS}[\])>]|{_LEVELS}\s?(?=[:|]))[\s:|;,\-]{{1,9}}(?=\W{{0,3}}[^\W\d_]{{2}})"
+)
 
 
 def title_of(template: str, most: int = TITLE_MAX) -> str:
@@ -28,7 +36,23 @@ def title_of(template: str, most: int = TITLE_MAX) -> str:
     'station … failed: …'
     """
     text, _, codes = template.rpartition(TAIL)
-    return in_line(_HOLES.sub("…", text if text.strip() and "=" in codes else template), most)
+    return in_line(_unlevelled(_HOLES.sub("…", text if text.strip() and "=" in codes else template)), most)
+
+
+def title_in(message: str, most: int = TITLE_MAX) -> str:
+    """What a log says in one line, without the time, level and logger that its line begins with.
+
+    >>> title_in("2026-11-30 21:00:01 ERROR Hydraulic pressure 82 bar")
+    'Hydraulic pressure 82 bar'
+    >>> title_in("21:00:01 [ERROR] Hydraulic pressure 82 bar")
+    'Hydraulic pressure 82 bar'
+    """
+    return in_line(_unlevelled(behind_header(message)), most)
+
+
+def _unlevelled(text: str) -> str:
+    found = _LEVELLED.match(text)
+    return text if found is None else text[found.end() :]
 
 
 def in_line(text: str, most: int = TITLE_MAX) -> str:
@@ -49,7 +73,7 @@ def about(text: str, *names: str | None) -> str:
 
 def alarm_title(one: AlarmEntry) -> str:
     """What an alarm is called: its text with its values, behind what it measures or its place where it is but one."""
-    return about(in_line(one.text) or one.code, one.item, one.origin, one.machine, one.hostname, one.place)
+    return about(title_in(one.text) or one.code, one.item, one.origin, one.machine, one.hostname, one.place)
 
 
 def checks_of(finding: object) -> tuple[str, ...]:

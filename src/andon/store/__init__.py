@@ -3,41 +3,47 @@
 Each subject is a package of functions on a connection. A service runs them with :meth:`Store.read`, :meth:`Store.ask`
 and :meth:`Store.write`; beside a service :class:`Visitor` reads and :func:`change` writes. SQLAlchemy and Alembic live
 nowhere else.
+
+A name is imported when it is asked for: a command that lists logs needs a third of this.
 """
 
-from sqlalchemy import Connection
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from andon.store import (
-    actions,
-    agent_history,
-    alarms,
-    counts,
-    names,
-    people,
-    period,
-    problems,
-    queue,
-    recording,
-    retention,
-    search,
-    trials,
-)
-from andon.store.engine import audit, dump
-from andon.store.engine.copies import Held, check_integrity, copy_database, flush, held_in, upgrade_copies
-from andon.store.engine.database import Durability
-from andon.store.engine.database_lock import lock_database
-from andon.store.engine.elsewhere import Elsewhere
-from andon.store.engine.prepare import Preparation, prepare
-from andon.store.engine.vacuum import compact
-from andon.store.engine.visitor import Ask, Visitor, change, changer
-from andon.store.problems import verdicts
-from andon.store.recording import pictures
-from andon.store.recording.handled_sequences import set_floor
-from andon.store.retention.steps import Retention, deleted_by_others
-from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
-from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, keep_all
-from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
-from andon.store.store import Store
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from andon.store import (
+        actions,
+        agent_history,
+        alarms,
+        counts,
+        names,
+        people,
+        period,
+        problems,
+        queue,
+        recording,
+        retention,
+        search,
+        trials,
+    )
+    from andon.store.engine import audit, dump
+    from andon.store.engine.copies import Held, check_integrity, copy_database, flush, held_in, upgrade_copies
+    from andon.store.engine.database import Durability
+    from andon.store.engine.database_lock import lock_database
+    from andon.store.engine.elsewhere import Elsewhere
+    from andon.store.engine.prepare import Preparation, prepare
+    from andon.store.engine.vacuum import compact
+    from andon.store.engine.visitor import Ask, Visitor, change, changer
+    from andon.store.problems import verdicts
+    from andon.store.recording import pictures
+    from andon.store.recording.handled_sequences import set_floor
+    from andon.store.retention.steps import Retention, deleted_by_others
+    from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
+    from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, keep_all
+    from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
+    from andon.store.store import Store
 
 __all__ = [
     "HEAD",
@@ -88,3 +94,41 @@ __all__ = [
     "upgrade_copies",
     "verdicts",
 ]
+
+#: Where each name stands that is no module of this package itself.
+_PLACES = {
+    "sqlalchemy": ("Connection",),
+    "andon.store.engine.copies": ("Held", "check_integrity", "copy_database", "flush", "held_in", "upgrade_copies"),
+    "andon.store.engine.database": ("Durability",),
+    "andon.store.engine.database_lock": ("lock_database",),
+    "andon.store.engine.elsewhere": ("Elsewhere",),
+    "andon.store.engine.prepare": ("Preparation", "prepare"),
+    "andon.store.engine.vacuum": ("compact",),
+    "andon.store.engine.visitor": ("Ask", "Visitor", "change", "changer"),
+    "andon.store.recording.handled_sequences": ("set_floor",),
+    "andon.store.retention.steps": ("Retention", "deleted_by_others"),
+    "andon.store.rules.analysis": ("AnalysisPolicy", "Rule", "novel"),
+    "andon.store.rules.retention": ("Judge", "KeepPolicy", "KeepRule", "keep_all"),
+    "andon.store.schema.tables": ("HEAD", "KNOWN_REVISIONS"),
+    "andon.store.store": ("Store",),
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+#: Modules of its packages.
+_INSIDE = {
+    "audit": "engine.audit",
+    "dump": "engine.dump",
+    "verdicts": "problems.verdicts",
+    "pictures": "recording.pictures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is called so. Raises AttributeError."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _PLACE_OF:
+        found: Any = getattr(import_module(_PLACE_OF[name]), name)
+    else:
+        found = import_module(f"{__name__}.{_INSIDE.get(name, name)}")
+    globals()[name] = found
+    return found

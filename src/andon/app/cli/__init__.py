@@ -19,6 +19,8 @@ def main() -> None:
     # among them, and afterwards not often; see command_table.load.
     gc.disable()
     gc.set_threshold(50_000, 20, 20)
+    # pydantic would read the metadata of every installed package for plugins, which no model of ours has
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with ends_at_once():
         from andon.app.cli.command_table import app
 

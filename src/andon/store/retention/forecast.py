@@ -69,9 +69,9 @@ def predict(
 ) -> Forecast:
     """What a run of retention would remove at ``now`` (unix seconds).
 
-    Looks at every log; ``told`` hears how many ids were looked at, of how many.
+    Looks at every log, unless no rule can take any; ``told`` hears how many ids were looked at, of how many.
     """
-    last = watermark.mark(connection)
+    last = watermark.mark(connection) if policy.rules or policy.max_bytes else 0
     seen = _Forecaster(connection, policy, now)
     position = 0
     while rows := run(connection, _SELECT, (position, last, _LOOK)).all():

@@ -14,8 +14,9 @@ from andon.store.engine import watermark
 from andon.store.schema.dialect import run
 from andon.store.search.words import Wanted
 
-#: Up to so many logs that hold the words are taken from the index at once: few at first, more where few of them fit.
-HITS = (500, 5_000)
+#: Up to so many logs that hold the words are taken from the index at once: few at first, more where few of them fit, as
+#: of words that stand together seldom in the order that is asked for. Beyond that every log is looked at.
+HITS = (500, 5_000, 50_000, 500_000)
 #: A beginning that more words share is asked for as such.
 _WORDS_MAX = 40
 #: With so many logs waiting to be indexed all are walked through in the order of time.

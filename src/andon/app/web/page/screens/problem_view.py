@@ -27,7 +27,7 @@ from andon.insight.situation import advice, situation
 from andon.insight.situation.advice import Advice
 from andon.insight.situation.course import Day
 from andon.insight.situation.situation import Situation, Waiting
-from andon.insight.titles import about, in_line, title_of
+from andon.insight.titles import about, title_in, title_of
 from andon.store import problems
 from andon.store.problems import Verdict
 from andon.store.queue import AnalysisEntry
@@ -94,7 +94,7 @@ class View:
         text = found.state.text
         if text is None and found.state.condition == "none" and found.newest:
             text = found.newest[0].message
-        title = (title_of(found.problem.template) if text is None else in_line(text)) or "A record without text"
+        title = (title_of(found.problem.template) if text is None else title_in(text)) or "A record without text"
         return about(title, *self.places)
 
     @cached_property

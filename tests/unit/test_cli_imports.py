@@ -1,0 +1,61 @@
+"""What commands import: counted, not timed. Each module costs every call of a command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from andon import store
+
+#: What a list of commands, or of a command's options, has no use for.
+HEAVY = {
+    "sqlalchemy",
+    "alembic",
+    "pydantic",
+    "pydantic_ai",
+    "nats",
+    "fastapi",
+    "uvicorn",
+    "structlog",
+    "msgspec",
+    "httpx",
+}
+
+
+def modules(*words: str) -> set[str]:
+    """All that a command has imported when it ends."""
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('\\n'.join(sys.modules), file=sys.stderr))\n"
+        f"sys.argv = ['andon', *{words!r}]\n"
+        "from andon.app.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def test_the_list_of_commands_imports_no_library_of_the_service() -> None:
+    found = modules("--help")
+    assert sorted(HEAVY & found) == []
+    assert "importlib.metadata" not in found  # for a version that is not asked for
+    assert len([name for name in found if name.startswith("andon.")]) <= 8
+    assert len(found) <= 450
+
+
+@pytest.mark.parametrize("command", ["logs", "patterns", "queue", "rejects"])
+def test_a_listing_imports_its_part_of_the_store_only(command: str) -> None:
+    found = modules(command, "--help")
+    assert "sqlalchemy" in found  # so that what follows can fail
+    assert sorted(name for name in ("andon.store.store", "alembic", "nats", "pydantic_ai") if name in found) == []
+    assert len(found) <= 900
+
+
+def test_every_name_of_the_store_is_found_where_it_is_said_to_stand() -> None:
+    for name in store.__all__:
+        assert getattr(store, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = store.nothing  # type: ignore[attr-defined]
