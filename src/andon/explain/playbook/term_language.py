@@ -64,12 +64,13 @@ _MARKED = 3.0
 class Term(msgspec.Struct, frozen=True, gc=False):
     """``words`` without their stars; ``open`` says which of them are beginnings, ``gaps`` how many others may
     stand before each. ``weight`` is how specific the term is: a point for each word, three where it has a digit
-    (a code), at least three for a marked term."""
+    (a code), at least three for a marked term. ``second`` is the word that has to be next, "" where several may be."""
 
     words: tuple[str, ...]
     open: tuple[bool, ...]
     gaps: tuple[int, ...]
     weight: float
+    second: str = ""
 
 
 def words_of(text: str) -> list[str]:
@@ -120,7 +121,8 @@ def parse_term(text: str) -> Term:
     if _SIMPLE(text):
         plain = text.split(" ")
         words_of_it = tuple(map(sys.intern, plain))
-        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain))
+        second = words_of_it[1] if len(plain) > 1 else ""
+        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain), second)
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -194,17 +196,25 @@ class TermIndex:
     def find(self, words: Sequence[str]) -> set[int]:
         """The numbers of the terms that stand in ``words``."""
         found: set[int] = set()
-        exact, opened = self._exact, self._open
+        exact, opened, texts, terms = self._exact, self._open, self.texts, self._terms
         times: defaultdict[str, int] = defaultdict(int)
+        often = len(words) > _REPEATS
         for at, word in enumerate(words):
-            times[word] += 1
-            if times[word] > _REPEATS:
-                continue
+            if often:
+                times[word] += 1
+                if times[word] > _REPEATS:
+                    continue
+            follows = words[at + 1] if at + 1 < len(words) else ""
             for number in exact.get(word, ()):
-                if number not in found and _stands(self._term(number), words, at):
-                    found.add(number)
+                if texts[number] != word:
+                    term = terms.get(number) or self._term(number)
+                    # most do not get past their second word
+                    if (term.second and term.second != follows) or number in found or not _stands(term, words, at):
+                        continue
+                found.add(number)
             for number in opened.get(word[:_STEM], ()):
-                if number not in found and _stands(self._term(number), words, at):
+                term = terms[number]
+                if word.startswith(term.words[0]) and (len(term.words) == 1 or _stands(term, words, at)):
                     found.add(number)
         return found
 
