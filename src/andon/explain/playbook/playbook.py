@@ -127,13 +127,13 @@ class Playbook:
             # every list has to be met, so the shortest one tells which logs to look at
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
-        self._touched = dict(touched)
+        self._touched = _shared(touched)
         #: By each term of a rule's first list: whoever comes near it has met that.
         first: defaultdict[int, list[Compiled]] = defaultdict(list)
         for compiled in self._compiled:
             for term in compiled.groups[0] if compiled.groups else ():
                 first[term].append(compiled)
-        self._first = dict(first)
+        self._first = _shared(first)
         #: What was chosen for the latest questions: each is asked for its rule some times on its way.
         self._lately: dict[Any, tuple[int, Reading, Match | None]] = {}
         #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
@@ -465,6 +465,15 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading, sta
         source=source,
         latency=time.perf_counter() - started,
     )
+
+
+def _shared(lists: Mapping[int, Sequence[Compiled]]) -> dict[int, tuple[Compiled, ...]]:
+    """The same with one object for all terms that only one rule has: they are most of tens of thousands."""
+    alone: dict[int, tuple[Compiled, ...]] = {}
+    return {
+        term: alone.setdefault(rules[0].order, (rules[0],)) if len(rules) == 1 else tuple(rules)
+        for term, rules in lists.items()
+    }
 
 
 @cache

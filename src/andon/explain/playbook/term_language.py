@@ -152,9 +152,10 @@ class TermIndex:
     """Every term of every rule, looked up together: one pass over the words of a text finds them all."""
 
     def __init__(self) -> None:
-        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning
-        self._exact: dict[str, list[int]] = {}
-        self._open: dict[str, list[int]] = {}
+        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning;
+        # most are alone and stand there without a list
+        self._exact: dict[str, int | list[int]] = {}
+        self._open: dict[str, int | list[int]] = {}
         self._numbers: dict[str, int] = {}
         #: Terms that a text has had the first word of, and those that are more than plain words: most are never asked.
         self._terms: dict[int, Term] = {}
@@ -178,7 +179,11 @@ class TermIndex:
         self._numbers[text] = number
         self.weights.append(weight)
         self.texts.append(text)
-        within.setdefault(sys.intern(head), []).append(number)
+        begun = within.setdefault(sys.intern(head), number)
+        if isinstance(begun, list):
+            begun.append(number)
+        elif begun != number:
+            within[head] = [begun, number]
         return number
 
     def _term(self, number: int) -> Term:
@@ -205,14 +210,16 @@ class TermIndex:
                 if times[word] > _REPEATS:
                     continue
             follows = words[at + 1] if at + 1 < len(words) else ""
-            for number in exact.get(word, ()):
+            begun = exact.get(word, ())
+            for number in (begun,) if isinstance(begun, int) else begun:
                 if texts[number] != word:
                     term = terms.get(number) or self._term(number)
                     # most do not get past their second word
                     if (term.second and term.second != follows) or number in found or not _stands(term, words, at):
                         continue
                 found.add(number)
-            for number in opened.get(word[:_STEM], ()):
+            begun = opened.get(word[:_STEM], ())
+            for number in (begun,) if isinstance(begun, int) else begun:
                 term = terms[number]
                 if word.startswith(term.words[0]) and (len(term.words) == 1 or _stands(term, words, at)):
                     found.add(number)
