@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from andon.core.models import Explanation, Rung
 from andon.explain.finding import Finding
 from andon.explain.playbook import GENERAL, Playbook, bundled_playbook
-from andon.explain.playbook.playbook import Compiled, Reading
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import REFERENCE_SAMPLES, SERVICES, VAGUE, a_log, a_question
 
@@ -183,10 +183,10 @@ def test_an_ordinary_line_is_compared_with_fewer_than_half_of_the_rules(monkeypa
     compared = 0
     score = Playbook._score
 
-    def counting(self: Playbook, compiled: Compiled, reading: Reading, enough: float) -> float | None:
+    def counting(self: Playbook, *asked: Any) -> float | None:
         nonlocal compared
         compared += 1
-        return score(self, compiled, reading, enough)
+        return score(self, *asked)
 
     monkeypatch.setattr(Playbook, "_score", counting)
     for service, message, _ in REFERENCE_SAMPLES:

@@ -21,6 +21,9 @@ _ROUNDS = 4
 _REMEMBERED, _LONG_ENOUGH = 64, 8
 #: No bound: of a file, which is as long as it is.
 _WHOLE = 2**31
+#: Texts in which no secret was found lately, and the characters of each at most: the words of rules are asked about for
+#: every question. None that holds a secret is kept.
+_PLAIN, _PLAIN_MAX = 1_024, 600
 _PIECE = late(r"[A-Za-z]{4,}")
 _HALF_PLACEHOLDER = late(r"\[secret \d{0,6}\Z|\[(?:s(?:e(?:c(?:r(?:e(?:t)?)?)?)?)?)?\Z")
 
@@ -208,6 +211,21 @@ def _can_be_found(secret: str) -> bool:
 
 def secrets_in(text: str, known: list[str] | None = None) -> list[Span]:
     """Where secrets stand in ``text``, in order and apart; what is a placeholder already is none."""
+    spans = [] if text in _plain else _own_secrets(text)
+    for secret in known or ():
+        at = text.find(secret)
+        while at >= 0:
+            spans.append(Span(at, at + len(secret)))
+            at = text.find(secret, at + len(secret))
+    return _apart(text, spans) if spans else []
+
+
+#: The latest texts without a secret, the oldest first.
+_plain: dict[str, None] = {}
+
+
+def _own_secrets(text: str) -> list[Span]:
+    """Where ``text`` itself says that a secret stands."""
     shadow = folded(text)
     spans: list[Span] = []
     if vocabulary.may_name(shadow):
@@ -215,12 +233,12 @@ def secrets_in(text: str, known: list[str] | None = None) -> list[Span]:
     spans += positions.found_in(text, shadow)
     spans += commands.found_in(text, shadow)
     spans += tokens.found_in(text, shadow)
-    for secret in known or ():
-        at = text.find(secret)
-        while at >= 0:
-            spans.append(Span(at, at + len(secret)))
-            at = text.find(secret, at + len(secret))
-    return _apart(text, spans) if spans else []
+    if not spans and len(text) <= _PLAIN_MAX:
+        if len(_plain) >= _PLAIN:
+            with contextlib.suppress(KeyError, StopIteration, RuntimeError):  # another thread was quicker
+                del _plain[next(iter(_plain))]
+        _plain[text] = None
+    return spans
 
 
 def _apart(text: str, spans: list[Span]) -> list[Span]:

@@ -30,6 +30,8 @@ def visible(text: str) -> str:
     U+2060), widened by the bidirectional controls, the byte order mark, the other format characters and lone
     surrogates. Terminal escape sequences go as a whole.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _INVISIBLE.sub("", _ANSI.sub("", text))
 
 

@@ -45,6 +45,8 @@ class DurableCallers:
 
     async def answer(self) -> None:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
+        if not await self.store.read(queue.somebody_waits):
+            return
         while refused := await self.store.read(queue.refused_waiters, BATCH, self.clock()):
             await self._refuse(refused)
         while explained := await self.store.read(queue.explained_waiters, BATCH, self.clock()):
@@ -60,6 +62,8 @@ class DurableCallers:
         return await self.store.read(queue.overdue_waiters, seconds, BATCH, self.clock())
 
     async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
+        if not answers:
+            return
         rests = await self.store.read(recording.messages_of, [stored.id for _, stored, _ in answers])
         bodies = []
         if any(answer is None for _, _, answer in answers):

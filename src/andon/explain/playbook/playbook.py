@@ -73,8 +73,9 @@ _CONTROLLER = "plc"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
-#: Questions of which is kept what was chosen for them, some kilobytes each.
-_LATELY = 32
+#: Questions of which is kept what was chosen for them, some kilobytes each: those that wait are looked through while
+#: the model is busy, and again when their turn comes.
+_LATELY = 256
 #: A part is called by name in an answer where that is no longer than the place in its text.
 _NAME_MAX = 17
 _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
@@ -126,13 +127,13 @@ class Playbook:
             # every list has to be met, so the shortest one tells which logs to look at
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
-        self._touched = dict(touched)
+        self._touched = _shared(touched)
         #: By each term of a rule's first list: whoever comes near it has met that.
         first: defaultdict[int, list[Compiled]] = defaultdict(list)
         for compiled in self._compiled:
             for term in compiled.groups[0] if compiled.groups else ():
                 first[term].append(compiled)
-        self._first = dict(first)
+        self._first = _shared(first)
         #: What was chosen for the latest questions: each is asked for its rule some times on its way.
         self._lately: dict[Any, tuple[int, Reading, Match | None]] = {}
         #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
@@ -143,7 +144,6 @@ class Playbook:
             if " " in text and "ready" not in text and text.rstrip("!").replace(" ", "").isalpha()
         )
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(BROAD)}
-        self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
     @classmethod
     @uncollected()
@@ -266,13 +266,13 @@ class Playbook:
         if not question.logs:
             return 0, Reading(), None
         # by their hashes: what is asked about may be as long as a message can be
-        logs = ((log.id, log.hostname, log.service, hash(log.message), hash(log.context)) for log in question.logs)
+        logs = ((log.hostname, log.service, hash(log.message), hash(log.context)) for log in question.logs)
         key = question.template, *logs
         known = self._lately.get(key)
         if known is None:
             known = self._choose(question)
             if len(self._lately) >= _LATELY:
-                self._lately = {}
+                self._lately.pop(next(iter(self._lately)), None)
             self._lately[key] = known
         return known
 
@@ -328,12 +328,14 @@ class Playbook:
             for compiled in touched.get(term, ())
             if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
+        few = _FEW if enough == _ENOUGH else _MANY
+        hollow = self._general.empty(reading, few) if self._beside is not None else frozenset()
         homes = self._general.homes(reading)
         away = _MACHINE if homes and homes <= _COMPUTERS and self._beside is not None else frozenset()
         return [
             (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
-            if (score := self._score(compiled, reading, enough)) is not None
+            if (score := self._score(compiled, reading, enough, hollow)) is not None
         ]
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
@@ -360,20 +362,22 @@ class Playbook:
         weights = self._index.weights
         reports = _CONTROLLER in self._general.homes(reading)  # “s7-bottles” controls bottles; its log is about more
         scored = []
-        for compiled in self._parts:
+        named = {one.order: one for term in reading.named for one in self._first.get(term, ())}
+        for _, compiled in sorted(named.items()):
+            if not compiled.rule.id.startswith(PART):
+                continue
             words, trouble = compiled.groups
             name = words & reading.named
             if reports and compiled.rule.category == "mechanical" and words.isdisjoint(reading.said):
                 continue
-            if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
+            if not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
                 scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
         return max(scored, key=itemgetter(1), default=None)
 
-    def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
-        """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
+    def _score(self, compiled: Compiled, reading: Reading, enough: float, hollow: frozenset[int]) -> float | None:
+        """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words, of which
+        those of ``hollow`` do not count."""
         said, around, weights = reading.said, reading.around, self._index.weights
-        few = _FEW if enough == _ENOUGH else _MANY
-        hollow = self._general.empty(reading, few) if self._beside is not None else frozenset()
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
         own = near = empty = 0.0
@@ -461,6 +465,15 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading, sta
         source=source,
         latency=time.perf_counter() - started,
     )
+
+
+def _shared(lists: Mapping[int, Sequence[Compiled]]) -> dict[int, tuple[Compiled, ...]]:
+    """The same with one object for all terms that only one rule has: they are most of tens of thousands."""
+    alone: dict[int, tuple[Compiled, ...]] = {}
+    return {
+        term: alone.setdefault(rules[0].order, (rules[0],)) if len(rules) == 1 else tuple(rules)
+        for term, rules in lists.items()
+    }
 
 
 @cache

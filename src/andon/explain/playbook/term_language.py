@@ -64,12 +64,13 @@ _MARKED = 3.0
 class Term(msgspec.Struct, frozen=True, gc=False):
     """``words`` without their stars; ``open`` says which of them are beginnings, ``gaps`` how many others may
     stand before each. ``weight`` is how specific the term is: a point for each word, three where it has a digit
-    (a code), at least three for a marked term."""
+    (a code), at least three for a marked term. ``second`` is the word that has to be next, "" where several may be."""
 
     words: tuple[str, ...]
     open: tuple[bool, ...]
     gaps: tuple[int, ...]
     weight: float
+    second: str = ""
 
 
 def words_of(text: str) -> list[str]:
@@ -120,7 +121,8 @@ def parse_term(text: str) -> Term:
     if _SIMPLE(text):
         plain = text.split(" ")
         words_of_it = tuple(map(sys.intern, plain))
-        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain))
+        second = words_of_it[1] if len(plain) > 1 else ""
+        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain), second)
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -150,9 +152,10 @@ class TermIndex:
     """Every term of every rule, looked up together: one pass over the words of a text finds them all."""
 
     def __init__(self) -> None:
-        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning
-        self._exact: dict[str, list[int]] = {}
-        self._open: dict[str, list[int]] = {}
+        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning;
+        # most are alone and stand there without a list
+        self._exact: dict[str, int | list[int]] = {}
+        self._open: dict[str, int | list[int]] = {}
         self._numbers: dict[str, int] = {}
         #: Terms that a text has had the first word of, and those that are more than plain words: most are never asked.
         self._terms: dict[int, Term] = {}
@@ -176,7 +179,11 @@ class TermIndex:
         self._numbers[text] = number
         self.weights.append(weight)
         self.texts.append(text)
-        within.setdefault(sys.intern(head), []).append(number)
+        begun = within.setdefault(sys.intern(head), number)
+        if isinstance(begun, list):
+            begun.append(number)
+        elif begun != number:
+            within[head] = [begun, number]
         return number
 
     def _term(self, number: int) -> Term:
@@ -194,17 +201,27 @@ class TermIndex:
     def find(self, words: Sequence[str]) -> set[int]:
         """The numbers of the terms that stand in ``words``."""
         found: set[int] = set()
-        exact, opened = self._exact, self._open
+        exact, opened, texts, terms = self._exact, self._open, self.texts, self._terms
         times: defaultdict[str, int] = defaultdict(int)
+        often = len(words) > _REPEATS
         for at, word in enumerate(words):
-            times[word] += 1
-            if times[word] > _REPEATS:
-                continue
-            for number in exact.get(word, ()):
-                if number not in found and _stands(self._term(number), words, at):
-                    found.add(number)
-            for number in opened.get(word[:_STEM], ()):
-                if number not in found and _stands(self._term(number), words, at):
+            if often:
+                times[word] += 1
+                if times[word] > _REPEATS:
+                    continue
+            follows = words[at + 1] if at + 1 < len(words) else ""
+            begun = exact.get(word, ())
+            for number in (begun,) if isinstance(begun, int) else begun:
+                if texts[number] != word:
+                    term = terms.get(number) or self._term(number)
+                    # most do not get past their second word
+                    if (term.second and term.second != follows) or number in found or not _stands(term, words, at):
+                        continue
+                found.add(number)
+            begun = opened.get(word[:_STEM], ())
+            for number in (begun,) if isinstance(begun, int) else begun:
+                term = terms[number]
+                if word.startswith(term.words[0]) and (len(term.words) == 1 or _stands(term, words, at)):
                     found.add(number)
         return found
 

@@ -31,9 +31,9 @@ REST = 9.0
 #: While real questions go first: how often it is looked for a gap; and how often what others stored is read, without a
 #: question and at most with one.
 LOOK, RENEW, RENEW_SOON = 2.0, 10.0, 1.0
-#: The weights behind a name are looked at before each question, and this often, in seconds, without one; and so often
-#: at most where nobody told them when they were looked at last.
-IDENTIFY_IDLE, IDENTIFY_UNTOLD = 10.0, 60.0
+#: The weights behind a name are looked at before a question where that is so many seconds ago, and this often without
+#: one; and so often at most where nobody told them when they were looked at last.
+IDENTIFY_ASKED, IDENTIFY_IDLE, IDENTIFY_UNTOLD = 1.0, 10.0, 60.0
 #: They are waited for so long: with a question waiting, and without one.
 IDENTIFY_WITHIN, IDENTIFY_FIRST = 3.0, 60.0
 #: A provider that cannot be asked is left alone so long, twice as long each time.
@@ -189,7 +189,7 @@ class Examiner:
         left = [one for one in trial_cases() if one.case.id not in answered]
         return next((one for one in left if one.case.id not in last), left[0] if left else None)
 
-    async def recognise(self, patience: float = IDENTIFY_WITHIN, every: float = 0.0) -> None:
+    async def recognise(self, patience: float = IDENTIFY_WITHIN, every: float = IDENTIFY_ASKED) -> None:
         """Look at the weights behind the names where that is ``every`` seconds ago: other ones are measured anew.
 
         They are waited for ``patience`` seconds. Where nobody told them last time it is looked once a minute.

@@ -55,7 +55,7 @@ def claim(connection: Connection, target: str, owner: str, lease: float, now: fl
     free = or_(actions.c.status == _WAITING, leases.lapsed(actions, _HELD, now))
     waited = or_(actions.c.not_before <= now, actions.c.not_before >= now + next_action.LONGEST)
     still = and_(actions.c.id == head[0], _STILL_OPEN, free, waited)  # asked again once it is ours
-    mine = leases.first_free(connection, select(actions.c.id).where(still))
+    mine = leases.first_free(connection, leases.first_of(select(actions.c.id).where(still)))
     if mine is None:  # somebody else is claiming it at this moment: the one behind it is not next
         return None
     return action_rows.to_action(leases.take(connection, actions, mine, _HELD, owner, now + lease))

@@ -7,30 +7,43 @@ under a lease that somebody else holds by now.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Update, and_, bindparam, select, update
 
 #: What a row has that nobody holds.
 NOBODY: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
 
-def lapsed(table: Table, leased: str, now: float) -> ColumnElement[bool]:
+def lapsed(table: Table, leased: str, now: Any) -> ColumnElement[bool]:
     """Rows whose lease ran out; ``leased`` is the status of a row that somebody holds."""
     return and_(table.c.status == leased, table.c.lease_until <= now)
 
 
-def first_free(connection: Connection, ids: Select[tuple[Any]]) -> int | None:
-    """The first of these ids that nobody else is claiming at this moment, locked until the transaction ends."""
-    found: int | None = connection.execute(ids.limit(1).with_for_update(skip_locked=True)).scalar()
-    return found  # only PostgreSQL lets several claim at once, and reads the words about locks
+def first_of(ids: Select[tuple[Any]]) -> Select[tuple[Any]]:
+    """The statement for :func:`first_free`: the first of these ids that nobody else is claiming at this moment."""
+    return ids.limit(1).with_for_update(skip_locked=True)  # only PostgreSQL lets several claim at once, and reads that
+
+
+def first_free(connection: Connection, first: Select[tuple[Any]], values: dict[str, Any] | None = None) -> int | None:
+    """The id that the statement of :func:`first_of` finds with these ``values``, locked until the transaction ends."""
+    found: int | None = connection.execute(first, values).scalar()
+    return found
 
 
 def take(connection: Connection, table: Table, row_id: int, leased: str, owner: str, until: float) -> Row[Any]:
     """Let ``owner`` hold the row until then (unix seconds); the row as it is now."""
-    held = {"status": leased, "lease_owner": owner, "lease_until": until, "attempts": table.c.attempts + 1}
-    connection.execute(update(table).where(table.c.id == row_id).values(**held))
-    return connection.execute(select(table).where(table.c.id == row_id)).one()
+    held = {"status": leased, "lease_owner": owner, "lease_until": until, "taken_id": row_id}
+    claim, row = _take(table)
+    connection.execute(claim, held)
+    return connection.execute(row, {"taken_id": row_id}).one()
+
+
+@functools.cache
+def _take(table: Table) -> tuple[Update, Select[Any]]:
+    mine = table.c.id == bindparam("taken_id")
+    return update(table).where(mine).values(attempts=table.c.attempts + 1), select(table).where(mine)
 
 
 def is_held(row: Row[*tuple[Any, ...]], leased: str, attempts: int) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, update
+from sqlalchemy import Connection, CursorResult, bindparam, update
 
 from andon.core.models import AnalysisStatus, Explanation, now_text
 from andon.store.schema.tables import analyses
 
+_CHANGE = update(analyses).where(analyses.c.id == bindparam("changed_id"))
+_ADD = analyses.insert()
+
 
 def change(connection: Connection, analysis_id: int, **values: Any) -> None:
     """Give columns of one analysis other values."""
-    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
+    connection.execute(_CHANGE, {"changed_id": analysis_id, **values})
 
 
 def close(connection: Connection, analysis_id: int, status: AnalysisStatus, **values: Any) -> None:
@@ -26,7 +29,7 @@ def add(connection: Connection, **values: Any) -> int:
     """A new analysis, open and due unless ``values`` say otherwise; its id."""
     usual = {"status": AnalysisStatus.PENDING, "caller": False, "tier": 0, "score": 0, "created_at": now_text()}
     usual |= {"not_before": 0.0, "attempts": 0, "provisional": False}
-    return inserted_id(connection.execute(analyses.insert().values(usual | values)))
+    return inserted_id(connection.execute(_ADD, usual | values))
 
 
 def answered(explanation: Explanation) -> dict[str, Any]:

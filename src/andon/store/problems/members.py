@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, union_all, update
 
 from andon.core.models import Resolution
 from andon.core.times import unix_minute
@@ -23,6 +24,9 @@ _FIXES_MAX = 1_000
 #: Patterns of a problem that are looked at for its newest logs.
 _WALKED = 20
 _one = patterns.alias("one")
+# Statements that stand here are built once: building one takes five times as long as running it.
+_ROOT: Any = bindparam("root")
+_CHANGE = update(patterns).where(patterns.c.id == bindparam("changed_id"))
 _RESOLUTION = [resolutions.c[name] for name in Resolution.__struct_fields__]
 
 
@@ -54,14 +58,20 @@ def ids_of(root: Any) -> Select[int]:
     return select(patterns.c.id).where(of_root(root))
 
 
-def select_root(pattern_id: int) -> Select[int]:
+def select_root(pattern_id: Any) -> Select[int]:
     """The pattern that stands for the problem which ``pattern_id`` is part of, as a query."""
     return select(func.coalesce(_one.c.merged_into, _one.c.id)).where(_one.c.id == pattern_id)
 
 
 def root_of(connection: Connection, pattern_id: int) -> int | None:
     """The pattern that stands for the problem which ``pattern_id`` is part of; None where there is no such pattern."""
-    return connection.execute(select_root(pattern_id)).scalar()
+    found: int | None = connection.execute(_root_of(), {"pattern": pattern_id}).scalar()
+    return found
+
+
+@functools.cache
+def _root_of() -> Select[int]:
+    return select_root(bindparam("pattern"))
 
 
 def roots_of(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
@@ -80,8 +90,14 @@ def known_root(connection: Connection, pattern_id: int) -> int:
 
 def members(connection: Connection, root: int, limit: int | None = None) -> list[int]:
     """The patterns of a problem, those seen last first."""
-    query = ids_of(root).order_by(patterns.c.last_seen.desc(), patterns.c.id).limit(limit)
-    return [int(row.id) for row in connection.execute(query)]
+    values = {"root": root} if limit is None else {"root": root, "most": limit}
+    return [int(row[0]) for row in connection.execute(_members(limited=limit is not None), values)]
+
+
+@functools.cache
+def _members(*, limited: bool) -> Select[int]:
+    query = ids_of(_ROOT).order_by(patterns.c.last_seen.desc(), patterns.c.id)
+    return query.limit(bindparam("most")) if limited else query
 
 
 def of_problem(connection: Connection, pattern_id: int) -> list[int]:
@@ -91,68 +107,100 @@ def of_problem(connection: Connection, pattern_id: int) -> list[int]:
 
 def figures(connection: Connection, root: int) -> Figures:
     """Counts and times of the whole problem."""
-    sums = select(func.sum(patterns.c.count), func.min(patterns.c.first_seen), func.max(patterns.c.last_seen))
-    count, first_seen, last_seen = connection.execute(sums.where(of_root(root))).one()
-    severities = connection.execute(select(patterns.c.worst_severity).where(of_root(root)).distinct()).scalars()
+    sums, worst = _figures()
+    count, first_seen, last_seen = connection.execute(sums, {"root": root}).one()
+    severities = connection.execute(worst, {"root": root}).scalars()
     return Figures(count or 0, first_seen or "", last_seen or "", severity_of(max(map(rank_of, severities), default=0)))
+
+
+@functools.cache
+def _figures() -> tuple[Select[Any], Select[Any]]:
+    sums = select(func.sum(patterns.c.count), func.min(patterns.c.first_seen), func.max(patterns.c.last_seen))
+    return sums.where(of_root(_ROOT)), select(patterns.c.worst_severity).where(of_root(_ROOT)).distinct()
 
 
 def hosts(connection: Connection, root: int, limit: int | None) -> list[tuple[str, int, str]]:
     """(host, logs, first seen) of a problem, those with most logs first."""
+    values = {"root": root} if limit is None else {"root": root, "most": limit}
+    rows = connection.execute(_hosts(limited=limit is not None), values)
+    return [(host, count, first_seen) for host, count, first_seen in rows]
+
+
+@functools.cache
+def _hosts(*, limited: bool) -> Select[Any]:
     total = func.sum(pattern_hosts.c.count)
     query = (
         select(pattern_hosts.c.hostname, total, func.min(pattern_hosts.c.first_seen))
-        .where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
+        .where(pattern_hosts.c.pattern_id.in_(ids_of(_ROOT)))
         .group_by(pattern_hosts.c.hostname)
         .order_by(total.desc(), pattern_hosts.c.hostname)
-        .limit(limit)
     )
-    return [(host, count, first_seen) for host, count, first_seen in connection.execute(query)]
+    return query.limit(bindparam("most")) if limited else query
 
 
 def host_names(connection: Connection, root: int) -> set[str]:
     """The hosts of a problem, :data:`MOST_HOSTS` of them at most."""
-    hosts_of = select(pattern_hosts.c.hostname).where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
-    return set(connection.execute(hosts_of.distinct().limit(MOST_HOSTS)).scalars())
+    return set(connection.execute(_host_names(), {"root": root}).scalars())
+
+
+@functools.cache
+def _host_names() -> Select[Any]:
+    hosts_of = select(pattern_hosts.c.hostname).where(pattern_hosts.c.pattern_id.in_(ids_of(_ROOT)))
+    return hosts_of.distinct().limit(MOST_HOSTS)
 
 
 def recent_count(connection: Connection, root: int, minute: int) -> int:
     """Logs of a problem in the :data:`RATE_WINDOW` minutes that end with ``minute``."""
     # The minutes one by one: SQLite then seeks each (minute, pattern), where a range would read everybody's minutes.
-    window = range(minute - RATE_WINDOW + 1, minute + 1)
-    found = connection.execute(
-        select(func.sum(pattern_minutes.c.count)).where(
-            pattern_minutes.c.minute.in_(window), pattern_minutes.c.pattern_id.in_(ids_of(root))
-        )
-    ).scalar()
-    return found or 0
+    window = list(range(minute - RATE_WINDOW + 1, minute + 1))
+    return connection.execute(_recent_count(), {"root": root, "window": window}).scalar() or 0
+
+
+@functools.cache
+def _recent_count() -> Select[Any]:
+    window = pattern_minutes.c.minute.in_(bindparam("window", expanding=True))
+    return select(func.sum(pattern_minutes.c.count)).where(window, pattern_minutes.c.pattern_id.in_(ids_of(_ROOT)))
 
 
 def shown(connection: Connection, root: int) -> Shown | None:
     """What a problem shows now, None where nothing."""
-    row = connection.execute(
-        select(analyses.c.id, analyses.c.pattern_id, analyses.c.rung, analyses.c.finished_at, analyses.c.text)
-        .join(patterns, patterns.c.analysis_id == analyses.c.id)
-        .where(patterns.c.id == root)
-    ).one_or_none()
+    row = connection.execute(_shown(), {"root": root}).one_or_none()
     if row is None:
         return None
     return Shown(row.id, row.pattern_id, row.rung, row.finished_at is not None and row.text is not None)
 
 
+@functools.cache
+def _shown() -> Select[Any]:
+    return (
+        select(analyses.c.id, analyses.c.pattern_id, analyses.c.rung, analyses.c.finished_at, analyses.c.text)
+        .join(patterns, patterns.c.analysis_id == analyses.c.id)
+        .where(patterns.c.id == _ROOT)
+    )
+
+
 def update_pattern(connection: Connection, pattern_id: int, **values: Any) -> None:
     """Give columns of one pattern other values: with ``analysis_id`` every log of a problem shows that analysis."""
-    connection.execute(update(patterns).where(patterns.c.id == pattern_id).values(**values))
+    connection.execute(_CHANGE, {"changed_id": pattern_id, **values})
 
 
 def newest_logs(connection: Connection, root: int, limit: int) -> list[int]:
     """The ids of a problem's newest logs: a short walk of the index for each of its patterns that were seen last."""
+    of_problem = members(connection, root, _WALKED)
+    if len(of_problem) == 1:
+        return list(connection.execute(_newest_logs(), {"pattern": of_problem[0], "most": limit}).scalars())
     walks = [
         select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(limit).subquery()
-        for one in members(connection, root, _WALKED)
+        for one in of_problem
     ]
     newest = union_all(*(select(walk.c.id) for walk in walks)).subquery()
     return list(connection.execute(select(newest.c.id).order_by(newest.c.id.desc()).limit(limit)).scalars())
+
+
+@functools.cache
+def _newest_logs() -> Select[int]:
+    own = select(logs.c.id).where(logs.c.pattern_id == bindparam("pattern"))
+    return own.order_by(logs.c.id.desc()).limit(bindparam("most"))
 
 
 def note_explained(connection: Connection, root: int, now: float, severity: str | None = None) -> None:
@@ -183,12 +231,16 @@ def note_hosts(connection: Connection, root: int) -> None:
 
 def fixes(connection: Connection, root: int) -> list[Resolution]:
     """The confirmed fixes of a problem that were not revoked, newest first."""
-    query = (
+    return [Resolution(*row) for row in connection.execute(_fixes(), {"root": root})]
+
+
+@functools.cache
+def _fixes() -> Select[Any]:
+    return (
         select(*_RESOLUTION)
-        .where(resolutions.c.pattern_id.in_(ids_of(root)), resolutions.c.revoked_at.is_(None))
+        .where(resolutions.c.pattern_id.in_(ids_of(_ROOT)), resolutions.c.revoked_at.is_(None))
         .order_by(resolutions.c.id.desc())
     )
-    return [Resolution(*row) for row in connection.execute(query)]
 
 
 def resolution_of(connection: Connection, pattern_id: int) -> Resolution | None:
@@ -199,19 +251,24 @@ def resolution_of(connection: Connection, pattern_id: int) -> Resolution | None:
 
 def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
     """(fingerprint, template, newest fix) of every pattern that has one."""
+    rows = connection.execute(_fixed_patterns())
+    return [(fingerprint, template, Resolution(*fix)) for fingerprint, template, *fix in rows]
+
+
+@functools.cache
+def _fixed_patterns() -> Select[Any]:
     newest = (
         select(func.max(resolutions.c.id))
         .where(resolutions.c.revoked_at.is_(None))
         .group_by(resolutions.c.pattern_id)
         .scalar_subquery()
     )
-    query = (
+    return (
         select(patterns.c.fingerprint, patterns.c.template, *_RESOLUTION)
         .join(patterns, patterns.c.id == resolutions.c.pattern_id)
         .where(resolutions.c.id.in_(newest))
         .order_by(resolutions.c.id)
     )
-    return [(fingerprint, template, Resolution(*fix)) for fingerprint, template, *fix in connection.execute(query)]
 
 
 def fixes_of(connection: Connection, pattern_id: int) -> list[Resolution]:

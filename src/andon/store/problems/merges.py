@@ -6,11 +6,12 @@ The rows of ``merges`` that are not undone keep who joined whom: what a split ta
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select, update
 
 from andon.core.errors import StoreError
 from andon.core.models import AnalysisStatus, Merge, Rung, now_text
@@ -136,9 +137,12 @@ def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], pa
 
 def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
     """The waiting analysis of a problem."""
-    return connection.execute(
-        select(analyses).where(analyses.c.pattern_id == root, analyses.c.finished_at.is_(None)).limit(1)
-    ).one_or_none()
+    return connection.execute(_open_analysis(), {"root": root}).one_or_none()
+
+
+@functools.cache
+def _open_analysis() -> Select[Any]:
+    return select(analyses).where(analyses.c.pattern_id == bindparam("root"), analyses.c.finished_at.is_(None)).limit(1)
 
 
 def supersede(connection: Connection, row: Row[Any], why: str) -> None:

@@ -6,10 +6,11 @@ goes. It waits behind everything else, nobody waits for it, and it has no use on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, select, update
 
 from andon.core.models import AnalysisStatus, Explanation, SecondOpinion, StoredAnalysis, now_text
 from andon.store.engine.rows import SHOWN, select_analyses, to_analysis
@@ -22,6 +23,8 @@ REASON = "second"
 TIER = -1
 #: What an answer that somebody asked for adds to the score.
 _ASKED = 1_000
+_SHOWN_BY_LOG = select(logs.c.analysis_id).where(logs.c.id == bindparam("log"))
+_ROW = select(analyses).where(analyses.c.id == bindparam("of_id"))
 _SUPERSEDED = "superseded: another answer is shown by now"
 
 
@@ -50,15 +53,20 @@ def end(connection: Connection, row_id: int, status: AnalysisStatus, **values: A
 
 def open_below(connection: Connection, below: int) -> Row[Any] | None:
     """The row that waits for a second opinion below an analysis."""
-    query = select(analyses).where(analyses.c.second_of == below, analyses.c.finished_at.is_(None))
-    return connection.execute(query.limit(1)).one_or_none()
+    return connection.execute(_open_below(), {"below": below}).one_or_none()
+
+
+@functools.cache
+def _open_below() -> Select[Any]:
+    waits = and_(analyses.c.second_of == bindparam("below"), analyses.c.finished_at.is_(None))
+    return select(analyses).where(waits).limit(1)
 
 
 def base_of(connection: Connection, second_of: int) -> Row[Any] | None:
     """The row that a second opinion stands below, as long as its problem or log shows it."""
     base = _row(connection, second_of)
     if base.pattern_id is None:
-        showing = connection.execute(select(logs.c.analysis_id).where(logs.c.id == base.log_id)).scalar()
+        showing = connection.execute(_SHOWN_BY_LOG, {"log": base.log_id}).scalar()
     else:
         root = members.root_of(connection, base.pattern_id)
         shown = None if root is None else members.shown(connection, root)
@@ -74,17 +82,23 @@ def forget(connection: Connection, row_id: int) -> None:
 def forget_others(connection: Connection, root: int) -> None:
     """Close what waits below any answer of a problem but the one that it shows."""
     shown = members.shown(connection, root)
-    of_problem = select(analyses.c.id).where(analyses.c.pattern_id.in_(members.ids_of(root)))
-    connection.execute(
+    values = {"root": root, "kept": 0 if shown is None else shown.analysis_id, "now": now_text()}
+    connection.execute(_forget_others(), values)
+
+
+@functools.cache
+def _forget_others() -> Update:
+    of_problem = select(analyses.c.id).where(analyses.c.pattern_id.in_(members.ids_of(bindparam("root"))))
+    return (
         update(analyses)
         .where(
             analyses.c.second_of.in_(of_problem),
-            analyses.c.second_of != (0 if shown is None else shown.analysis_id),
+            analyses.c.second_of != bindparam("kept"),
             analyses.c.finished_at.is_(None),
         )
         .values(
             status=AnalysisStatus.DONE,
-            finished_at=now_text(),
+            finished_at=bindparam("now"),
             lease_owner=None,
             lease_until=None,
             last_error=_SUPERSEDED,
@@ -119,4 +133,4 @@ def _opinion(row: StoredAnalysis) -> SecondOpinion:
 
 
 def _row(connection: Connection, analysis_id: int) -> Row[Any]:
-    return connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one()
+    return connection.execute(_ROW, {"of_id": analysis_id}).one()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, or_, select, update
 
 from andon.core.models import (
     AnalysisStatus,
@@ -37,6 +38,10 @@ from andon.store.schema.tables import analyses, logs, patterns
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
 #: What a row has that waits in the queue and that nobody holds.
+_PATTERN_OF_LOG = select(logs.c.pattern_id).where(logs.c.id == bindparam("log"))
+_NAMED = select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == bindparam("root"))
+_ROW = select(analyses).where(analyses.c.id == bindparam("of_id"))
+_ANALYSIS = select_analyses().where(SHOWN.c.id == bindparam("of_id"))
 _UNLEASED = {"status": AnalysisStatus.PENDING, **leases.NOBODY}
 
 
@@ -57,38 +62,51 @@ def claim(
     provisional text are taken, those that are not due yet too; without ``seconds`` none that waits for a second
     opinion. The rows ``behind`` come where there is no other but those.
     """
+    values: dict[str, Any] = {"now": now}
+    last = _due(unanswered=unanswered, questions=unanswered or not seconds)
+    if not behind:
+        return _claim_first(connection, last, values, owner, now + lease)
+    first = _due(unanswered=unanswered, questions=True, but=True)
+    job = _claim_first(connection, first, values | {"behind": list(behind)[:IDS_PER_QUERY]}, owner, now + lease)
+    for which in (_due(unanswered=unanswered, questions=True), last):
+        job = job or _claim_first(connection, which, values, owner, now + lease)
+    return job
+
+
+@functools.cache
+def _due(*, unanswered: bool, questions: bool, but: bool = False) -> Select[tuple[Any]]:
+    """The first row to claim; of ``questions`` alone no second opinion, with ``but`` none of those ``behind``."""
     pending = analyses.c.status == AnalysisStatus.PENDING
-    free = leases.lapsed(analyses, AnalysisStatus.LEASED, now)
+    free = leases.lapsed(analyses, AnalysisStatus.LEASED, bindparam("now"))
     if unanswered:  # a renewal has no text of its own, but its problem shows one
         shows = exists().where(patterns.c.id == analyses.c.pattern_id, patterns.c.analysis_id.is_not(None))
         free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
     else:
-        free = or_(and_(pending, analyses.c.not_before <= now), free)
-    question = analyses.c.tier > second_opinions.TIER  # as the index has it: opinions may be many
-    if unanswered or not seconds:
-        free = and_(free, question)
-    waiting = list(behind)[:IDS_PER_QUERY]
-    first = [and_(free, question, analyses.c.id.not_in(waiting)), and_(free, question)] if waiting else []
-    for which in [*first, free]:
-        if (job := _claim_first(connection, which, owner, now + lease)) is not None:
-            return job
-    return None
+        free = or_(and_(pending, analyses.c.not_before <= bindparam("now")), free)
+    if questions:  # as the index has it: opinions may be many
+        free = and_(free, analyses.c.tier > second_opinions.TIER)
+    if but:
+        free = and_(free, analyses.c.id.not_in(bindparam("behind", expanding=True)))
+    ids = select(analyses.c.id).where(analyses.c.finished_at.is_(None), free)
+    return leases.first_of(ids.order_by(analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id))
 
 
 def next_due(connection: Connection) -> float | None:
     """From when on there is an open row to claim (unix seconds, of the past for one that waits); None for no row."""
-    due = case((analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until), else_=analyses.c.not_before)
-    found: float | None = connection.execute(select(func.min(due)).where(analyses.c.finished_at.is_(None))).scalar()
+    found: float | None = connection.execute(_next_due()).scalar()
     return found
 
 
-def _claim_first(connection: Connection, free: ColumnElement[bool], owner: str, until: float) -> PendingAnalysis | None:
-    first_due = (
-        select(analyses.c.id)
-        .where(analyses.c.finished_at.is_(None), free)
-        .order_by(analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id)
-    )
-    while (analysis_id := leases.first_free(connection, first_due)) is not None:
+@functools.cache
+def _next_due() -> Select[tuple[Any]]:
+    due = case((analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until), else_=analyses.c.not_before)
+    return select(func.min(due)).where(analyses.c.finished_at.is_(None))
+
+
+def _claim_first(
+    connection: Connection, due: Select[tuple[Any]], values: dict[str, Any], owner: str, until: float
+) -> PendingAnalysis | None:
+    while (analysis_id := leases.first_free(connection, due, values)) is not None:
         row = leases.take(connection, analyses, analysis_id, AnalysisStatus.LEASED, owner, until)
         if (job := job_of(connection, row)) is not None:
             return job
@@ -109,18 +127,15 @@ def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     if asked is None:
         return None
     own = asked.pattern_id is None
-    of_log = select(logs.c.pattern_id).where(logs.c.id == asked.log_id)
-    root = members.root_of(connection, connection.execute(of_log).scalar() or 0 if own else asked.pattern_id)
+    of = connection.execute(_PATTERN_OF_LOG, {"log": asked.log_id}).scalar() or 0 if own else asked.pattern_id
+    root = members.root_of(connection, of)
     if root is None:
         return None
-    wanted = [asked.log_id] if own else members.newest_logs(connection, root, _LOGS_IN_QUESTION)
-    newest = connection.execute(select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id.desc())).all()
+    newest = _logs(connection, [asked.log_id] if own else members.newest_logs(connection, root, _LOGS_IN_QUESTION))
     if not newest:
         return None
-    template, fingerprint = connection.execute(
-        select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == root)
-    ).one()
-    question = _question(connection, root, template, [to_log(log) for log in newest])
+    template, fingerprint = connection.execute(_NAMED, {"root": root}).one()
+    question = _question(connection, root, template, newest)
     return PendingAnalysis(
         id=row.id,
         pattern_id=root,
@@ -135,6 +150,16 @@ def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     )
 
 
+def _logs(connection: Connection, ids: Sequence[int]) -> list[StoredLog]:
+    """These logs, the newest first."""
+    return [to_log(row) for row in connection.execute(_logs_by_id(), {"ids": ids})]
+
+
+@functools.cache
+def _logs_by_id() -> Select[Any]:
+    return select_logs().where(logs.c.id.in_(bindparam("ids", expanding=True))).order_by(logs.c.id.desc())
+
+
 def _question(connection: Connection, root: int, template: str, newest: list[StoredLog]) -> Question:
     return Question(
         pattern_id=root,
@@ -147,10 +172,9 @@ def _question(connection: Connection, root: int, template: str, newest: list[Sto
 
 def question_of(connection: Connection, root: int) -> Question | None:
     """The question about a whole problem; None where its logs are no longer stored."""
-    wanted = members.newest_logs(connection, root, _LOGS_IN_QUESTION)
-    newest = connection.execute(select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id.desc())).all()
-    template = connection.execute(select(patterns.c.template).where(patterns.c.id == root)).scalar()
-    return _question(connection, root, template or "", [to_log(log) for log in newest]) if newest else None
+    newest = _logs(connection, members.newest_logs(connection, root, _LOGS_IN_QUESTION))
+    named = connection.execute(_NAMED, {"root": root}).first()
+    return _question(connection, root, "" if named is None else named.template or "", newest) if newest else None
 
 
 def finish(
@@ -332,18 +356,23 @@ def log_and_analysis(connection: Connection, log_id: int) -> tuple[StoredLog | N
 
 def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
     """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
-    root = patterns.alias()
     found: dict[int, StoredAnalysis] = {}
     for start in range(0, len(pattern_ids), IDS_PER_QUERY):
-        rows = connection.execute(
-            select_analyses()
-            .add_columns(patterns.c.id.label("of_pattern"))
-            .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
-            .join(SHOWN, SHOWN.c.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
-            .where(patterns.c.id.in_(pattern_ids[start : start + IDS_PER_QUERY]), SHOWN.c.text.is_not(None))
-        )
+        rows = connection.execute(_shown_for(), {"ids": pattern_ids[start : start + IDS_PER_QUERY]})
         found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
     return found
+
+
+@functools.cache
+def _shown_for() -> Select[Any]:
+    root = patterns.alias()
+    return (
+        select_analyses()
+        .add_columns(patterns.c.id.label("of_pattern"))
+        .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
+        .join(SHOWN, SHOWN.c.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
+        .where(patterns.c.id.in_(bindparam("ids", expanding=True)), SHOWN.c.text.is_not(None))
+    )
 
 
 def _is_held(row: Row[Any], job: PendingAnalysis) -> bool:
@@ -351,11 +380,11 @@ def _is_held(row: Row[Any], job: PendingAnalysis) -> bool:
 
 
 def _row(connection: Connection, analysis_id: int) -> Row[Any]:
-    return connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one()
+    return connection.execute(_ROW, {"of_id": analysis_id}).one()
 
 
 def _analysis(connection: Connection, analysis_id: int) -> StoredAnalysis:
-    return to_analysis(connection.execute(select_analyses().where(SHOWN.c.id == analysis_id)).one())
+    return to_analysis(connection.execute(_ANALYSIS, {"of_id": analysis_id}).one())
 
 
 def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, provisional: bool) -> None:

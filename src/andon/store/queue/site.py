@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Select, and_, bindparam, select
 
 from andon.core.models import AnalysisStatus, Explanation, PendingAnalysis, Question, StoredAnalysis, StoredLog
 from andon.store.engine.rows import select_logs, to_log
@@ -52,14 +53,19 @@ def question_about(connection: Connection, root: int) -> Question | None:
 
 def waiting_after(connection: Connection, after: int, limit: int) -> list[PendingAnalysis]:
     """The next open rows behind the id ``after`` that nobody holds, as the jobs they would be; no second opinions."""
-    open_rows = and_(analyses.c.finished_at.is_(None), analyses.c.second_of.is_(None))
-    rows = connection.execute(
-        select(analyses)
-        .where(analyses.c.id > after, open_rows, analyses.c.status == AnalysisStatus.PENDING)
-        .order_by(analyses.c.id)
-        .limit(limit)
-    ).all()
+    rows = connection.execute(_waiting_after(), {"after": after, "most": limit}).all()
     return [job for row in rows if (job := queue.job_of(connection, row)) is not None]
+
+
+@functools.cache
+def _waiting_after() -> Select[Any]:
+    open_rows = and_(analyses.c.finished_at.is_(None), analyses.c.second_of.is_(None))
+    return (
+        select(analyses)
+        .where(analyses.c.id > bindparam("after"), open_rows, analyses.c.status == AnalysisStatus.PENDING)
+        .order_by(analyses.c.id)
+        .limit(bindparam("most"))
+    )
 
 
 def anything_waits(connection: Connection) -> bool:
@@ -70,9 +76,14 @@ def anything_waits(connection: Connection) -> bool:
 
 def question_waits(connection: Connection, now: float) -> bool:
     """Whether a row is due that nobody holds and that waits for more than a second opinion."""
+    return connection.execute(_question_waits(), {"now": now}).scalar() is not None
+
+
+@functools.cache
+def _question_waits() -> Select[int]:
     free = and_(analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)
-    due = and_(free, analyses.c.not_before <= now, analyses.c.tier > second_opinions.TIER)
-    return connection.execute(select(analyses.c.id).where(due).limit(1)).scalar() is not None
+    due = and_(free, analyses.c.not_before <= bindparam("now"), analyses.c.tier > second_opinions.TIER)
+    return select(analyses.c.id).where(due).limit(1)
 
 
 def answer_at_once(
