@@ -294,7 +294,7 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
         ("/api/patterns/1/merge", {}, "into: field required"),
         ("/api/patterns/1/tick", {"step": -1}, "step: "),
         ("/api/report/sign", {"name": "Meier", "shift": "lunch"}, "no shift is called"),
-        ("/api/ask", {"question": "x", "since": "whenever"}, "is no time"),
+        ("/api/ask", {"question": "x", "since": "whenever"}, "is not a time"),
     ],
 )
 def test_what_makes_no_sense_is_refused(quiet: Client, path: str, body: Any, sentence: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.cells import cell_len
 
-from andon.app.cli.filters import Since, Until, time_of
+from andon.app.cli.filters import Since, Until, named_options
 from andon.app.cli.logs import as_object as log_object
 from andon.app.cli.output import (
     command_settings,
@@ -27,6 +27,7 @@ from andon.app.investigation import investigator, present
 from andon.core.text import counted
 from andon.insight.ask.conversation import Watch
 from andon.insight.ask.retrieval import Inquiry
+from andon.insight.filters import span
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -58,11 +59,13 @@ def ask(
     if not question.strip():
         raise typer.BadParameter("say what you want to know", param_hint="QUESTION")
     settings = command_settings()
+    with named_options():
+        begin, end = span(since, until, settings.time_zone)
     inquiry = Inquiry(
         text=question.strip(),
         now=present(settings),
-        since=time_of("since", since, settings.time_zone),
-        until=time_of("until", until, settings.time_zone),
+        since=begin,
+        until=end,
         host=host,
         place=line,
         service=service,

@@ -26,8 +26,8 @@ from andon.app.cli.output import (
     shown_time,
     user_name,
 )
+from andon.core.lengths import read_seconds
 from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
-from andon.core.settings.retention import parse_age
 from andon.core.text import counted, readable
 from andon.store import Visitor, change, recording
 
@@ -160,9 +160,9 @@ def delete_rejects(ids: list[int], *, every: bool, older_than: str | None = None
     before = None
     if older_than is not None:
         try:
-            before = utc_text(datetime.now(UTC) - timedelta(seconds=parse_age(older_than)))
+            before = utc_text(datetime.now(UTC) - timedelta(seconds=read_seconds(older_than)))
         except ValueError as error:
-            raise typer.BadParameter(f"{older_than!r} is {error}", param_hint="--older-than") from None
+            raise typer.BadParameter(str(error), param_hint="--older-than") from None
     with Visitor(settings.database) as visitor:
         wanted = {visitor.read(recording.reject, one).id for one in ids}
         wanted |= set(visitor.read(recording.reject_ids, before, retried=retried, every=every))

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from andon.app.cli.filters import Json, Redact, time_of
+from andon.app.cli.filters import Json, Redact, named_options
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
 from andon.core.moments import told
 from andon.core.private_files import written_whole
 from andon.core.text import printable_json
-from andon.core.times import seconds_or
+from andon.insight.filters import window as window_of
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
 from andon.insight.report.report_text import markdown
@@ -67,7 +67,7 @@ def report(
     if by_time and (name or shift or last or day or sign):
         raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
     if by_time:
-        window = _time(since, until, settings.time_zone, now)
+        window = _time(since, until, settings.time_zone)
     else:
         try:
             window = working_of(shifts, zone, now, name=name, day=day, last=last)
@@ -104,11 +104,11 @@ def note(
     print_outcome(made, ["Noted for the shift report."], as_json=as_json)
 
 
-def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
-    end = seconds_or(time_of("until", until, zone), now)
-    start = seconds_or(time_of("since", since, zone), end - 8 * 3600)
-    if not 0 < end - start <= _LONGEST:
-        raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
+def _time(since: str | None, until: str | None, zone: str) -> ShiftWindow:
+    with named_options():
+        start, end = window_of(since, until, zone, 8 * 3600)
+    if end - start > _LONGEST:
+        raise typer.BadParameter("a report covers at most 31 days", param_hint="--since")
     return ShiftWindow("chosen time", start, end)
 
 

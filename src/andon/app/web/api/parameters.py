@@ -34,7 +34,14 @@ def _printable(value: str) -> str:
 
 PrintableText = Annotated[str, AfterValidator(_printable)]
 Text = Annotated[PrintableText, Field(max_length=200)]
-Time = Annotated[str, Field(max_length=40, description="2025-01-15T02:00, with or without a zone, or an age like 8h.")]
+Time = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="02:00, yesterday 14:00, 2025-01-15, 2025-01-15T02:00Z, or an age such as 8h; "
+        "in the site's zone unless it names one.",
+    ),
+]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
 PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]

@@ -126,15 +126,16 @@ def _questions(router: APIRouter, backend: Backend) -> None:
         A question to a model counts against the budgets. Without a model the answer is what the database holds.
         """
         with named_parameters():
-            inquiry = Inquiry(
-                text=asked.question.strip(),
-                now=datetime.fromtimestamp(time.time(), backend.zone),
-                since=filters.moment("since", asked.since, zone),
-                until=filters.moment("until", asked.until, zone),
-                host=asked.host,
-                place=asked.line,
-                service=asked.service,
-            )
+            since, until = filters.span(asked.since, asked.until, zone)
+        inquiry = Inquiry(
+            text=asked.question.strip(),
+            now=datetime.fromtimestamp(time.time(), backend.zone),
+            since=since,
+            until=until,
+            host=asked.host,
+            place=asked.line,
+            service=asked.service,
+        )
         if backend.service is None:
             raise StoreUnavailable("nothing answers questions here: start Andon with `andon run`")
         by = named(person, asked.by)
