@@ -291,7 +291,7 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
         ("/api/alarms/1/shelve", {"for": "1h", "note": "x"}, "there is no parameter 'for' here"),
         ("/api/notes", {"text": "x", "by": "n" * 201}, "by: "),
         ("/api/patterns/1/resolve", {"fix": "   "}, "needs a fix"),
-        ("/api/patterns/1/merge", {}, "into: field required"),
+        ("/api/patterns/1/merge", {}, "into: it is missing"),
         ("/api/patterns/1/tick", {"step": -1}, "step: "),
         ("/api/report/sign", {"name": "Meier", "shift": "lunch"}, "no shift is called"),
         ("/api/ask", {"question": "x", "since": "whenever"}, "is not a time"),

@@ -80,13 +80,13 @@ def test_no_two_rules_share_a_label(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ('keep = "0d"', "keep=0d: '0d' is out of range"),
         ('keep = "999999999y"', "a hundred years at most"),
         ('severity = "DEBUG"', "ANDON_RETENTION, entry 1, keep is missing"),
-        ('severity = "LOUD"\nkeep = "1d"', "severity, entry 1=LOUD: input should be 'DEBUG'"),
-        ('severity = []\nkeep = "1d"', "severity: list should have at least 1 item"),
+        ('severity = "LOUD"\nkeep = "1d"', "severity, entry 1=LOUD: write 'DEBUG'"),
+        ('severity = []\nkeep = "1d"', "severity: write at least 1 entry"),
         ('servise = "x"\nkeep = "1d"', "ANDON_RETENTION, entry 1, servise: there is no such key"),
         ('older_than = "yesterday"\nkeep = "none"', "older_than=yesterday: 'yesterday' is not a length of time"),
         ('older_than = "30d"\nkeep = "7d"', "older than 30d and keeps them for 7d"),
-        ('pattern = 0\nkeep = "1d"', "pattern=0: input should be greater than or equal to 1"),
-        ('service = ""\nkeep = "1d"', "service=: string should have at least 1 character"),
+        ('pattern = 0\nkeep = "1d"', "pattern=0: write 1 or more"),
+        ('service = ""\nkeep = "1d"', "service=: write something: it is empty"),
     ],
 )
 def test_a_wrong_rule_is_one_sentence(

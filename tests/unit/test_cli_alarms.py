@@ -252,7 +252,7 @@ def test_one_is_not_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     andon = Commands(tmp_path, capsys)
     day = ("--since", "2025-01-15", "--until", "2025-01-16")
     told = andon("diff", *day).out
-    assert told.startswith("1 log in question, 0 others.\n1 log is too few to tell a difference from chance.\n")
+    assert told.startswith("1 log compared with 0 other logs.\n1 log is too few to tell a difference from chance.\n")
     shown = andon("alarms", *day).out
     assert shown.startswith("1 alarm from ")
     assert "\n1 stop (1 still open)" in shown

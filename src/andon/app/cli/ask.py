@@ -41,18 +41,20 @@ def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")],
     since: Since = None,
     until: Until = None,
-    host: Annotated[str | None, typer.Option(help="Logs of this host; * and ? stand for anything.")] = None,
-    line: Annotated[
-        str | None, typer.Option("--line", help="Logs of this line, machine, area or site; * and ? as well.")
+    host: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only logs of this host; * and ? are wildcards.")
     ] = None,
-    service: Annotated[str | None, typer.Option(help="Logs of this service; * and ? as well.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the answer with the logs it cites.")] = False,
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="NAME", help="Only logs of this line, machine, area or site.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(metavar="NAME", help="Only logs of this service.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the answer and the logs it cites.")] = False,
 ) -> None:
-    """Ask about the history in your own words; the answer cites the logs it rests on.
+    """Ask about the history in your own words. The answer cites the logs it relies on.
 
-    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and what is asked for (the
-    most frequent, what is new, what about log 514, how do I fix F30004) are read from the question, in English or
-    German. Without a model the answer is what the database holds about it.
+    Andon reads times (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and the kind of
+    question (the most frequent, what is new, what about log 514, how do I fix F30004) from the question, in English or
+    German. Without a model, it answers with what the database holds.
 
     Example: andon ask "why did line 3 stop last night?"
     """
@@ -152,16 +154,16 @@ def print_answer(answer: Investigated, settings: Settings) -> None:
     """What a model's words do not say by themselves: how the answer came about, and the logs behind it."""
     if answer.mode == "none":
         print_wrapped(f"No model answered: {answer.reason}")
-        print_wrapped("This is what the database holds about the question.")
+        print_wrapped("The database holds this about the question:")
         console.print()
         print_wrapped(answer.text)
         if answer.cited:
-            console.print("\n`andon show ID` shows a log whole.", style="dim")
+            console.print("\n`andon show ID` shows a whole log.", style="dim")
         return
     if answer.unknown:
         ids = ", ".join(str(one) for one in answer.unknown)
         console.print(
-            f"\nThe answer cites {ids}, not among the records the model was shown: do not rely on what rests on that.",
+            f"\nThe answer cites {ids}, which the model was not shown: do not rely on what cites them.",
             style="yellow",
             soft_wrap=True,
         )

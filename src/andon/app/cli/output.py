@@ -162,6 +162,15 @@ def span_seconds(value: str, option: str) -> float:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
+def wait_seconds(value: str, option: str, least: float, most: float) -> float:
+    """Seconds to wait: a number of them, or a length of time such as ``2m``. Raises typer.BadParameter."""
+    bare = value.strip()
+    seconds = float(bare) if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", bare) else span_seconds(value, option)
+    if not least <= seconds <= most:
+        raise typer.BadParameter(f"write {least:g} to {most:g} seconds", param_hint=option)
+    return seconds
+
+
 def print_wrapped(text: str) -> None:
     """Lines of text, on a terminal wrapped at words under what follows their blanks, number or dash.
 

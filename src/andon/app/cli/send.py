@@ -18,11 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from andon.app.broker_client import open_publisher
 from andon.app.cli import send_lines
 from andon.app.cli.attach import read_pictures, with_pictures
-from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
+from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, wait_seconds, write_json
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 from andon.core.settings.sources.file_settings import LineRules
 from andon.core.text import counted
+from andon.core.wrong_values import in_words
 from andon.ingest.pictures.intake import PictureLimits
 
 if TYPE_CHECKING:
@@ -42,36 +43,53 @@ class SendError(AndonError):
 
 def send(
     message: Annotated[
-        str | None, typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file.")
+        str | None,
+        typer.Argument(
+            metavar="[MESSAGE]", help="The message of the log; - or the name of a .json or .jsonl file means --file."
+        ),
     ] = None,
     severity: Annotated[
-        str | None, typer.Option("--severity", "-s", help="Severity of MESSAGE (ERROR), or of lines that name none.")
+        str | None,
+        typer.Option(
+            "--severity",
+            "-s",
+            metavar="SEVERITY",
+            help="Severity of MESSAGE (default: ERROR) or lines.",
+        ),
     ] = None,
     service: Annotated[
-        str | None, typer.Option(help="Service of MESSAGE (andon-send), or of lines that name none.")
+        str | None,
+        typer.Option(metavar="NAME", help="Service of MESSAGE (default: andon-send), or of lines without one."),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Host of MESSAGE or lines; this machine unless given.")] = None,
-    context: Annotated[str | None, typer.Option(help="Context of MESSAGE: a JSON object.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Host of MESSAGE or lines (default: this machine)."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(metavar="JSON", help="Context of MESSAGE, a JSON object.")] = None,
     place: Annotated[
-        str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
+        str | None,
+        typer.Option(metavar="PLACE", help="Where it happened: site.area.line.machine, or the first parts of it."),
     ] = None,
     image: Annotated[
         list[Path] | None,
-        typer.Option("--image", metavar="FILE", help="A picture file that goes with MESSAGE; repeat it for more."),
+        typer.Option("--image", metavar="FILE", help="A picture to send with MESSAGE; repeatable."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="JSON or JSON-lines file of logs; - reads standard input.")
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Logs as JSON or JSON lines; - reads standard input."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the analyses and print them.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Longest wait, in seconds.")] = WAIT_SECONDS,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the explanations and print them.")] = False,
+    timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="With --wait: wait at most this long, in seconds or as 2m.")
+    ] = f"{WAIT_SECONDS:g}",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: the outcome, or with --wait each reply.")
+        bool, typer.Option("--json", help="Print JSON: the outcome, or each reply with --wait.")
     ] = False,
 ) -> None:
-    """Publish one log, a file of logs, or what comes through a pipe, to the broker.
+    """Send one log, a file of logs, or whatever comes through a pipe.
 
-    From a pipe each line is sent as it comes, JSON as it is and plain lines with the severity, time and host that they
-    name; lines that belong together (a trace) are one log. A broker that is away is waited for.
+    From a pipe, each line is sent as it arrives: JSON as it is, plain lines with the severity, time and host they name.
+    Lines that belong together, such as a stack trace, become one log. While the broker is away, `andon send` waits.
 
     Examples: andon send "Spindle over-temperature" -s CRITICAL --host mill-07 --service cnc --wait
 
@@ -81,6 +99,7 @@ def send(
 
     tail -F /var/log/press.log | andon send --service press
     """
+    longest = wait_seconds(timeout, "--timeout", 1, 3600)
     settings = command_settings()
     subject = place_subject(place)
     message, file = message_or_file(message, file)
@@ -98,7 +117,7 @@ def send(
         logs = list(read_logs(file))
     if wait and len(logs) > WAIT_LIMIT:
         raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
-    asyncio.run(_send(settings, subject, logs, pictures, wait=timeout if wait else None, as_json=as_json))
+    asyncio.run(_send(settings, subject, logs, pictures, wait=longest if wait else None, as_json=as_json))
 
 
 def message_or_file(message: str | None, file: Path | None) -> tuple[str | None, Path | None]:
@@ -214,7 +233,7 @@ def line_rules(
         return LineRules.model_validate(told | levels)
     except ValidationError as error:
         first = error.errors()[0]
-        raise typer.BadParameter(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise typer.BadParameter(f"{first['loc'][0]}: {in_words(first)}") from None
 
 
 async def _send_stdin(settings: Settings, subject: str, rules: LineRules, *, as_json: bool) -> None:
