@@ -28,7 +28,8 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "extra_forbidden": lambda _: "there is no such key",
     "greater_than_equal": lambda about: f"write {_number(about['ge'])} or more",
     "greater_than": lambda about: f"write more than {_number(about['gt'])}",
-    "less_than_equal": lambda about: f"write {_number(about['le'])} or less",
+    "less_than_equal": lambda about: f"write {_number(about['le'])} or less" if about["le"] < 2**53
+    else "write a smaller number",
     "less_than": lambda about: f"write less than {_number(about['lt'])}",
     "multiple_of": lambda about: f"write a multiple of {_number(about['multiple_of'])}",
     "string_too_long": lambda about: f"write at most {about['max_length']} characters",
