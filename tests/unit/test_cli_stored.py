@@ -131,7 +131,7 @@ def test_a_failure_is_one_sentence_and_status_1(andon: Commands, arguments: tupl
         (("logs", "-n", "0"), "Invalid value for '--limit'"),
         (("show", "one"), "Invalid value for"),
         (("send", "x", "--file", "y"), "give either a MESSAGE or --file"),
-        (("send", "x", "--place", "a..b"), "is no place"),
+        (("send", "x", "--place", "a..b"), "is not a place"),
         (("send", "x", "--context", "[1]"), "must be a JSON object"),
         (("send", "x", "--context", "{"), "not JSON"),
         (("nonsense",), "No such command"),

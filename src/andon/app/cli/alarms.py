@@ -94,13 +94,12 @@ def alarms(
     """
     options = dict(zip(LISTS, (active, stale, shelved, everything, chattering, floods), strict=True))
     chosen = _chosen_list(which, [name for name, on in options.items() if on])
-    settings = command_settings()
-    zone = ZoneInfo(settings.time_zone)
+    zone = ZoneInfo((settings := command_settings()).time_zone)
     with named_options():
         start, end = window(since, until, settings.time_zone, 30 * DAY)
-    where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
+    asked = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
-        read = read_names(visitor, where)
+        read = read_names(visitor, asked)
         where = read.query
         if chosen in ("active", "stale", "shelved", "all"):
             found = visitor.read(store.alarms.listing, chosen, time.time(), where, limit)

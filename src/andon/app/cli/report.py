@@ -37,12 +37,9 @@ def report(
         str | None, typer.Argument(metavar="[SHIFT]", help="Name of a shift, as in the settings; see --day.")
     ] = None,
     shift: Annotated[bool, typer.Option("--shift", help="Report on the current shift, or the last one.")] = False,
-    last: Annotated[
-        bool, typer.Option("--last", help="Report on the shift that ended last, even if another is at work.")
-    ] = False,
+    last: Annotated[bool, typer.Option("--last", help="Report on the shift that ended last.")] = False,
     day: Annotated[
-        str | None,
-        typer.Option("--day", metavar="DAY", help="The day on which SHIFT began: 2025-01-15, yesterday, monday."),
+        str | None, typer.Option("--day", metavar="DAY", help="The day on which SHIFT began: 2025-01-15, yesterday.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Report on the time from here on, not on a shift.")
