@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from andon.core.late_patterns import late
+
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8, "ten": 10, "twelve": 12, "a": 1, "an": 1}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 #: Parts of regular expressions: how many, and of what, for :func:`span`.
 COUNT = r"(\d{1,9}|" + "|".join(NUMBERS) + r")"
 UNIT = r"(s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
 _ONE = rf"{COUNT}\s*{UNIT[:-1]}|y|years?)(?![a-z])"
-_PART = re.compile(_ONE, re.IGNORECASE)
-_WHOLE = re.compile(rf"(?:{_ONE.replace('(', '(?:').replace('(?:?!', '(?!')}\s*)+", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_MONTHS = re.compile(rf"{COUNT}\s*(?:mo|months?)", re.IGNORECASE)
+_PART = late(_ONE, re.IGNORECASE)
+_WHOLE = late(rf"(?:{_ONE.replace('(', '(?:').replace('(?:?!', '(?!')}\s*)+", re.IGNORECASE)
+_NUMBER = late(r"\d+(?:[.,]\d+)?")
+_MONTHS = late(rf"{COUNT}\s*(?:mo|months?)", re.IGNORECASE)
 #: A hundred years, in seconds: a longer time is a slip of the pen.
 LONGEST = 100 * _UNITS["y"]
 _SHOWN = 60

@@ -10,9 +10,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from andon.core.late_patterns import late
 from andon.core.lengths import is_length, read_length
 from andon.core.models import utc_text
-from andon.core.time_words_german import in_english
 from andon.core.times import Skipped, on_the_wall
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -23,7 +23,7 @@ HOW = "write 02:00, yesterday 14:00, 2025-01-15, 2025-01-15T02:00Z or an age suc
 
 
 def _re(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+    return late(pattern, re.IGNORECASE)
 
 
 #: Parts of regular expressions: what a clock shows, and a day, as :func:`clock_time` and :func:`midnight_of` read them.
@@ -33,14 +33,14 @@ _CLOCK_PARTS = _re(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s?(am|pm|h)?")
 _AGO = _re(r"\s+ago\Z")
 _DAY_CLOCK = _re(rf"(?:(?:on\s)?({DAY})(?:T|,?\s(?:at\s)?|\Z))?(?:at\s)?({CLOCK})?")
 _CLOCK_DAY = _re(rf"({CLOCK})\s(?:on\s)?({DAY})")
-_DOTTED = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2}\b)?(?!\d)")
-_SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
+_DOTTED = late(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2}\b)?(?!\d)")
+_SLASHED = late(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
 _MONTH, _YEAR = rf"({'|'.join(_MONTH_NUMBERS)})[a-zä]{{0,6}}\b", r"(?:,?\s(\d{4})\b)?"
 _NAMED = _re(rf"\b(\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?{_MONTH}{_YEAR}")
 _NAMED_FIRST = _re(rf"\b(?!may\s\d+\s\w){_MONTH}\.?\s(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:){_YEAR}")
-_BARE = re.compile(r"\d{1,3}")
-_ZONED = re.compile(r"(.*:\d{2}[\d.,]*)\s?([A-Za-z][A-Za-z_]*(?:/[A-Za-z_+\-0-9]+)*|[+-]\d{2}:?\d{2})")
-_SPACES = re.compile(r"\s+")
+_BARE = late(r"\d{1,3}")
+_ZONED = late(r"(.*:\d{2}[\d.,]*)\s?([A-Za-z][A-Za-z_]*(?:/[A-Za-z_+\-0-9]+)*|[+-]\d{2}:?\d{2})")
+_SPACES = late(r"\s+")
 
 
 class Ambiguous(ValueError):
@@ -65,7 +65,7 @@ def read_time(value: str, zone: str | tzinfo, now: datetime | None = None, *, af
     text = _SPACES.sub(" ", value.strip())
     try:
         found = _read(text, site, present, after)
-        if found is None and (said := _SPACES.sub(" ", in_english(text)).strip()) != text:
+        if found is None and (said := _in_english(text)) != text:
             found = _read(said, site, present, after)
         if found is not None:
             return utc_text(found)
@@ -80,7 +80,7 @@ def read_day(value: str, zone: tzinfo, now: datetime) -> date:
     """A day: ``2025-01-15``, ``15.01.2025``, ``yesterday``, ``monday``. Raises ValueError with a sentence."""
     present = now.astimezone(zone)
     try:
-        text = with_dates(_SPACES.sub(" ", in_english(value.strip())).strip(), present)
+        text = with_dates(_in_english(value), present)
         if re.fullmatch(DAY, text, re.IGNORECASE):
             return midnight_of(text, present).date()
         return date.fromisoformat(text)
@@ -88,6 +88,12 @@ def read_day(value: str, zone: tzinfo, now: datetime) -> date:
         raise
     except (ValueError, OverflowError):
         raise ValueError(f"{value[:_SHOWN]!r} is not a day: write 2025-01-15, yesterday or monday") from None
+
+
+def _in_english(text: str) -> str:
+    from andon.core.time_words_german import in_english  # thirty expressions, which few times need
+
+    return _SPACES.sub(" ", in_english(text.strip())).strip()
 
 
 def _read(text: str, zone: tzinfo, now: datetime, after: str | None) -> datetime | None:
