@@ -57,7 +57,10 @@ def test_what_is_not_known_is_not_zero(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_lists(andon: Commands) -> None:
     """What is active; what is stale; everything; each also as JSON."""
-    assert "oven-1" in andon("alarms", "--active").out
+    assert "oven-1" in andon("alarms", "active").out
+    for which in ("active", "stale", "shelved", "all", "chattering", "floods"):
+        former, now = andon("alarms", f"--{which}", "--json"), andon("alarms", which, "--json")
+        assert (former.status, former.out) == (now.status, now.out)
     assert [one["code"] for one in andon("alarms", "--stale", "--json").json] == ["F3"]
     assert [one["code"] for one in andon("alarms", "--all", "--json").json] == ["F3", "F2", "F1"]
     assert andon("alarms", "--shelved").out == "No alarm is shelved.\n"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _OURS = "Value error, "
-#: How pydantic begins its sentences, with what stands for it where its kind of error has no sentence here.
-_INPUT = re.compile(r"^Input should (?:be|have) (?:a |an )?(?:valid )?", re.IGNORECASE)
+#: How pydantic begins its sentences; for those of its errors that have no sentence here.
+_INPUT = re.compile(r"^.*?\binput should\b", re.IGNORECASE)
 
 
 def _number(value: Any) -> str:
@@ -69,4 +69,4 @@ def in_words(error: Mapping[str, Any]) -> str:
     if (words := _WORDS.get(kind)) is not None:
         return words(about)
     found = next((words for begins, words in _KINDS.items() if kind.startswith(begins)), None)
-    return found or _INPUT.sub("write ", message[:1].lower() + message[1:])
+    return found or _INPUT.sub("it must", message[:1].lower() + message[1:])
