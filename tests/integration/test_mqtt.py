@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +37,12 @@ def client(port: int, *, user: str = "", password: str = "", name: str = "") -> 
     made = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=not name)
     if user:
         made.username_pw_set(user, password)
+    let_in = threading.Event()
+    made.on_connect = lambda *_: let_in.set()
     made.connect("127.0.0.1", port)
     made.loop_start()
     try:
+        assert let_in.wait(PATIENCE)
         yield made
     finally:
         made.disconnect()

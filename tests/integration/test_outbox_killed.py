@@ -19,6 +19,9 @@ def test_cuts_and_kills_double_and_lose_nothing(tmp_path: Path) -> None:
 
 def test_two_services_on_one_database_double_and_lose_nothing(server: postgres.Cluster) -> None:
     """Each is killed now and then, and the other one goes on."""
-    found = storm(server.prepared(), cuts=2, kills=4, seed=11, owners=("one", "two"))
-    assert (found.twice, found.lost) == (0, 0)
-    assert found.shattered + found.in_mid_air > 0
+    for seed in (11, 12, 13, 14):  # until one of them is killed with a request on its way
+        found = storm(server.prepared(), cuts=2, kills=4, seed=seed, owners=("one", "two"))
+        assert (found.twice, found.lost) == (0, 0)
+        if found.shattered + found.in_mid_air:
+            return
+    raise AssertionError("nobody was at work when it was killed")

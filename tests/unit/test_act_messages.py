@@ -124,7 +124,7 @@ def test_whatever_a_log_says_slack_shows_it_plain(wanted: Order) -> None:
     nodes = [node for one in rest for element in one["elements"] for node in leaves(element)]
     assert [node["url"] for node in nodes if node["type"] == "link"] in ([], [f"{PAGE}/problems/5"])
     told = [node["text"] for node in nodes if node["type"] == "text"]
-    assert all(is_dead(wanted, text) and not re.search(r"<[!@#\w]", text, re.ASCII) for text in told)
+    assert all(is_dead(wanted, text) and not re.search(r"<[!@#a-zA-Z]", text) for text in told)
 
 
 def leaves(element: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -117,7 +117,9 @@ def test_a_server_that_is_away_is_one_sentence(
     """For the service too: it says so and ends."""
     place = "postgresql://andon:hush@127.0.0.1:9/andon"
     (port,) = free_ports(1)
-    ended = Commands(tmp_path, capsys, DB_PATH=place, NATS_URL="", ANDON_HTTP_PORT=str(port))(command)
+    ended = Commands(tmp_path, capsys, DB_PATH=place, NATS_URL="", ANDON_NATS_PORT="-1", ANDON_HTTP_PORT=str(port))(
+        command
+    )
     assert ended.status == 1
     assert "postgresql://andon@127.0.0.1:9/andon does not answer" in ended.err.replace("\n", " ")
     assert "Traceback" not in ended.err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ class Site:
         self.ahead = 0.0
         self.examiner = Examiner(
             self.settings, self.analysts, self.store.read, self.store.write, self.trust, self.admission, self.turns,
-            self.metrics, pause=self.pause, clock=lambda: time.monotonic() + self.ahead,
+            self.metrics, pause=self.pause, clock=lambda: self.ahead,
         )  # fmt: skip
 
     async def pause(self, seconds: float) -> None:
