@@ -151,7 +151,7 @@ def test_demo_says_why_the_service_does_not_start(tmp_path: Path, capsys: pytest
 
 def test_an_address_that_is_not_ours_is_one_sentence() -> None:
     """Nothing to listen on."""
-    with pytest.raises(DemoError, match="is no address of this machine"):
+    with pytest.raises(DemoError, match="is not an address of this machine"):
         free_port_near("192.0.2.1", 4222)
 
 

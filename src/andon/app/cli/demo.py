@@ -136,7 +136,7 @@ def free_port_near(host: str, port: int) -> int:
             else:
                 return int(probe.getsockname()[1])
     raise DemoError(
-        f"{host} is no address of this machine to listen on ({problem}); correct ANDON_NATS_HOST and ANDON_HTTP_HOST"
+        f"{host} is not an address of this machine ({problem}): correct ANDON_NATS_HOST and ANDON_HTTP_HOST"
     )
 
 
@@ -250,5 +250,5 @@ def print_summary(settings: Settings, rows: int) -> None:
         f"{sizes.rejects} messages not understood."
     )
     console.print(f"\nLook further:  export ANDON_DATA_DIR={settings.data_dir}", soft_wrap=True)
-    console.print("               .venv/bin/andon alarms --active; .venv/bin/andon report --shift")
+    console.print("               .venv/bin/andon alarms active; .venv/bin/andon report --shift")
     console.print('               .venv/bin/andon ask "why did line 3 stop?"')

@@ -49,7 +49,7 @@ class ImportFailed(AndonError):
 def import_logs(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH…", help="Files, directories or globs, compressed or not; - reads standard input."),
+        typer.Argument(metavar="PATH", help="Files, directories or globs, compressed or not; - reads standard input."),
     ],
     service: Annotated[
         str, typer.Option(metavar="NAME", help="Service of lines without one (default: the name of the file).")

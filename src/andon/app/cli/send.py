@@ -259,7 +259,10 @@ def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
         try:
             msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}: line {number} is not a JSON object ({error}); nothing was sent") from None
+            other = "" if name == "standard input" else f"; `andon import {name}` reads plain lines"
+            raise ConfigError(
+                f"{name}: line {number} is not a JSON object ({error}); nothing was sent{other}"
+            ) from None
         yield line
 
 

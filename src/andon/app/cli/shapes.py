@@ -75,6 +75,7 @@ class Group(_Plain, TyperGroup):
 def in_words(param: Any) -> None:
     """Give a parameter the name of its values that people read: N, TEXT, PATH, and nothing for a flag."""
     if not isinstance(param, TyperOption):
+        param.metavar = param.metavar and param.metavar.strip("[]")  # Typer adds brackets to what may be left out
         if not param.type_descriptor.is_choice:
             param.display_type_rich = _no_kind  # its name says what it is
     elif param.metavar is None and not param.type_descriptor.is_choice:
