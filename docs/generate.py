@@ -86,7 +86,7 @@ def _describe(command: Any, name: str, parts: list[str]) -> None:
     rows = []
     for parameter in command.get_params(context):
         if parameter.param_type_name == "option":
-            if parameter.name in ("install_completion", "show_completion", "help"):
+            if parameter.name in ("install_completion", "show_completion", "help") or parameter.hidden:
                 continue
             flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
             rows.append(f"| {flags} | {parameter.help or ''} |")

@@ -129,7 +129,7 @@ def test_what_makes_no_sense_is_a_sentence(browser: Browser, site: str) -> None:
     """Beside the field; the filters are kept, and nothing is searched."""
     with opened(browser, f"{site}journal?since=yesterday-ish&severity=error&text=drive") as one:
         page = one.page
-        expect(page.get_by_role("alert").filter(has_text="'yesterday-ish' is no time")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text="'yesterday-ish' is not a time")).to_be_visible()
         expect(page.get_by_role("searchbox")).to_have_value("drive")
         expect(page.locator(".chip")).to_have_text("Error and above")
         expect(page.get_by_label("From")).to_have_value("yesterday-ish")

@@ -37,7 +37,7 @@ def test_what_is_approved_in_a_terminal_is_sent_once(tmp_path: Path) -> None:
             service.stop()
             andon(service, "actions", "propose", "2", "desk")
             told = andon(service, "actions", "approve", "2", "--yes")
-            assert "nothing is sent until `andon run` starts it" in told
+            assert "nothing is sent until `andon run` starts one" in told
             assert len(counter.taken) == 1
             service.start()
             until(lambda: len(counter.taken) == 2, "the ticket that waited")

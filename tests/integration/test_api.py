@@ -106,20 +106,20 @@ def test_logs_can_be_filtered(get: Client) -> None:
 
 def test_problems(get: Client) -> None:
     """A list, one of them, and what more is known about it."""
-    rows = get("/api/patterns", sort="count").json["items"]
+    rows = get("/api/problems", sort="count").json["items"]
     assert [row["count"] for row in rows] == [50, 50, 50]
     one = rows[0]["id"]
-    shown = get(f"/api/patterns/{one}").json
+    shown = get(f"/api/problems/{one}").json
     assert shown["pattern"] == rows[0]
     assert len(shown["hosts"]) == 4
-    assert get(f"/api/patterns/{one}/history").json["items"][0]["pattern_id"] == one
-    parts = get(f"/api/patterns/{one}/breakdown", **DAY).json
+    assert get(f"/api/problems/{one}/history").json["items"][0]["pattern_id"] == one
+    parts = get(f"/api/problems/{one}/breakdown", **DAY).json
     assert parts["logs"] == 50
     assert [part["value"] for part in parts["hostname"]] == ["plc-0", "plc-1", "plc-2", "plc-3"] or len(
         parts["hostname"]
     ) == 4
     assert parts["shifts"][-1]["name"] == "night"
-    assert isinstance(get(f"/api/patterns/{one}/similar").json["items"], list)
+    assert isinstance(get(f"/api/problems/{one}/similar").json["items"], list)
 
 
 def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
@@ -127,18 +127,18 @@ def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
     _fill(tmp_path / "agent.db")
     with served(tmp_path / "agent.db") as port:
         client = Client(port)
-        explained = next(one["id"] for one in client("/api/patterns").json["items"] if one["rung"] == "model")
-        path = f"/api/patterns/{explained}/verdict"
+        explained = next(one["id"] for one in client("/api/problems").json["items"] if one["rung"] == "model")
+        path = f"/api/problems/{explained}/verdict"
         assert client.post(path, {"verdict": "wrong", "author": "ann"}).status == 200
         made = client.post(path, {"verdict": "helpful", "author": "ann", "note": "yes"}).json
         assert (made["verdict"], made["model"], made["second"]) == ("helpful", "m", False)
-        shown = client(f"/api/patterns/{explained}").json
+        shown = client(f"/api/problems/{explained}").json
         assert [(one["verdict"], one["note"]) for one in shown["verdicts"]] == [("helpful", "yes")]
         assert shown["second_opinion"] is None
         assert client.post(path, {"verdict": "so-so"}).status == 400
         assert client.post(path, {"verdict": "wrong", "why": "x"}).json["detail"].startswith("there is no parameter")
         assert client.post(path, {"verdict": "wrong", "second": True}).status == 404
-        assert client.post("/api/patterns/999/verdict", {"verdict": "wrong"}).status == 404
+        assert client.post("/api/problems/999/verdict", {"verdict": "wrong"}).status == 404
         assert client.post(path, {"verdict": "wrong"}, Origin="http://evil.example").status == 403
         assert client.post(path, {"verdict": "wrong", "note": "x" * 70_000}).status == 413
         client.close()
@@ -182,28 +182,33 @@ def test_files(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("/api/logs?nonsense=1", "no parameter 'nonsense'"),
+        ("/api/logs?nonsense=1", "no parameter 'nonsense' here: /openapi.json lists those there are"),
+        ("/api/logs?sevrity=error", "no parameter 'sevrity' here: did you mean 'severity'?"),
+        ("/api/problems?sorted=count", "no parameter 'sorted' here: did you mean 'sort'?"),
+        ("/api/logs?problem=1&pattern=2", "pattern: it is the former name of problem"),
+        ("/api/alarms/loud", "write a whole number"),
+        ("/api/logs?since=8", "'8' may be a clock time or an age: write 08:00"),
         ("/api/logs/1?x=1", "no parameter 'x'"),
-        ("/api/logs?limit=1001", "less than or equal to 1000"),
+        ("/api/logs?limit=1001", "limit: write 1000 or less"),
         ("/api/logs?limit=x", "limit"),
-        ("/api/logs?severity=bad", "severity: 'bad' is no severity; use DEBUG"),
-        ("/api/logs?since=whenever", "is no time"),
+        ("/api/logs?severity=shrill", "severity: 'shrill' is not a severity: use DEBUG"),
+        ("/api/logs?since=whenever", "is not a time"),
         ("/api/logs?since=2025-03-30T02:30", "does not exist in Europe/Berlin"),
         ("/api/logs?since=2025-02-01&until=2025-01-01", "begin before it ends"),
         ("/api/logs?next=abc", "no place in a listing"),
         ("/api/logs?next=" + "A" * 500, "at most 400"),
         ("/api/logs?field=firmware", "write name=value"),
         ("/api/logs?host=%00", "NUL"),
-        ("/api/logs?pattern=99999999999999999999", "less than"),
-        ("/api/logs/0", "greater than or equal to 1"),
-        ("/api/logs/one", "valid integer"),
-        ("/api/patterns?sort=best", "sort"),
+        ("/api/logs?pattern=99999999999999999999", "pattern: write a smaller number"),
+        ("/api/logs/0", "write 1 or more"),
+        ("/api/logs/one", "write a whole number"),
+        ("/api/problems?sort=best", "sort"),
         ("/api/timeline?step=minute&since=30d", "longer step"),
         ("/api/timeline?zone=Mars/Base", "no time zone"),
         ("/api/timeline?zone=../../etc/passwd", "no time zone"),
         ("/api/trends/top?line=L1&host=h", "name one of them"),
         ("/api/trends/top?baseline=1h&since=2h", "baseline"),
-        ("/api/patterns/1/breakdown?since=0001-01-02", "too many"),
+        ("/api/problems/1/breakdown?since=0001-01-02", "too many"),
         ("/api/diff?baseline=1h&since=2h", "baseline"),
         ("/api/export?format=parquet", "format"),
     ],
@@ -228,8 +233,8 @@ def test_a_cursor_is_of_its_listing(get: Client) -> None:
     "target",
     [
         "/api/logs/999",
-        "/api/patterns/999",
-        "/api/patterns/999/breakdown",
+        "/api/problems/999",
+        "/api/problems/999/breakdown",
         "/api/diff?pattern=999",
         "/api/trends/top?machine=none",
     ],
@@ -305,14 +310,53 @@ def test_slow_questions_do_not_hold_up_the_loop(get: Client, monkeypatch: pytest
     assert statuses == [200]
 
 
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("/api/patterns?sort=count", "/api/problems?sort=count"),
+        ("/api/patterns/1", "/api/problems/1"),
+        ("/api/patterns/1/history", "/api/problems/1/history"),
+        ("/api/logs?pattern=1", "/api/logs?problem=1"),
+        ("/api/export?pattern=1", "/api/export?problem=1"),
+        (
+            "/api/timeline?pattern=1&since=2025-01-01&until=2025-01-03",
+            "/api/timeline?problem=1&since=2025-01-01&until=2025-01-03",
+        ),
+        ("/api/diff?pattern=1&since=2025-01-01", "/api/diff?problem=1&since=2025-01-01"),
+        ("/api/alarms?list=all", "/api/alarms/all"),
+        ("/api/alarms", "/api/alarms/active"),
+        ("/api/queue?failed=true", "/api/queue/failed"),
+        ("/api/logs?severity=warn", "/api/logs?severity=WARNING"),
+        ("/api/logs?severity=3", "/api/logs?severity=ERROR"),
+    ],
+)
+def test_former_names_answer_the_same(get: Client, former: str, now: str) -> None:
+    """Everything that worked goes on working; the description lists the present names alone."""
+    old, new = get.raw(former), get.raw(now)
+    assert (old.status, new.status) == (200, 200)
+    if "severity" in former:  # the place of the next page holds it as it was written
+        assert old.json["items"] == new.json["items"]
+    elif "diff" not in former:  # which ends now
+        assert old.body == new.body
+    described = get("/openapi.json").json["paths"]
+    assert not any(path.startswith("/api/patterns") for path in described)
+    marked = {one["name"] for one in described["/api/logs"]["get"]["parameters"] if one["schema"].get("deprecated")}
+    assert marked == {"pattern"}
+
+
+def test_a_place_in_a_listing_holds_whichever_name_the_problem_has(get: Client) -> None:
+    after = get("/api/logs", pattern=1, limit=1).json["next"]
+    assert get("/api/logs", problem=1, limit=1, next=after).status == 200
+
+
 _PATHS = [
-    "/api/logs", "/api/logs/1", "/api/patterns", "/api/patterns/1", "/api/patterns/1/history",
-    "/api/patterns/1/breakdown", "/api/patterns/1/similar", "/api/trends/top", "/api/trends/new",
+    "/api/logs", "/api/logs/1", "/api/problems", "/api/problems/1", "/api/problems/1/history",
+    "/api/problems/1/breakdown", "/api/problems/1/similar", "/api/trends/top", "/api/trends/new",
     "/api/trends/rising", "/api/trends/quiet", "/api/trends/first-out", "/api/trends/together", "/api/timeline",
     "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/alarms/overview", "/api/report", "/api/retention",
 ]  # fmt: skip
 _NAMES = [
-    "since", "until", "baseline", "severity", "service", "host", "text", "pattern", "site", "area", "line", "machine",
+    "since", "until", "baseline", "severity", "service", "host", "text", "problem", "pattern", "site", "area", "line", "machine",
     "field", "limit", "oldest", "next", "format", "sort", "new", "step", "zone", "list", "at", "other",
 ]  # fmt: skip
 _TIMES = ["2025-01-15T02:14", "8h", "0s", "9999-12-31", "0001-01-01", "1969-12-31T23:59Z", "2025-W03-3", "99999w"]

@@ -150,7 +150,7 @@ def test_an_unsure_action_is_settled_sent_again_or_given_up(api: Client, tmp_pat
         ({"problem": 1, "target": "jira"}, "no connected system is called 'jira'; there are: desk"),
         ({"problem": 1, "target": "desk", "where": "HR"}, "desk may not write to 'HR'; the settings allow: OPS, LINE3"),
         ({"problem": 1, "target": "desk", "do": "event"}, "desk takes no events"),
-        ({"problem": 1, "target": "desk", "do": "delete"}, "do: input should be 'ticket', 'event' or 'message'"),
+        ({"problem": 1, "target": "desk", "do": "delete"}, "do: write 'ticket', 'event' or 'message'"),
         ({"problem": 1, "target": "desk", "body": "mine"}, "there is no parameter 'body' here"),
     ],
 )

@@ -97,7 +97,7 @@ def test_two_people_acknowledge_the_same_alarm(api: Client) -> None:
     second = api.post(f"/api/alarms/{one}/acknowledge", {"by": "Okafor", "note": "fan is loud"})
     assert (second.status, second.json) == (200, first)
     assert (first["acked_by"], first["ack_note"]) == ("Meier", "fitter called")
-    (note,) = api(f"/api/patterns/{first['pattern_id']}/notes").json["items"]
+    (note,) = api(f"/api/problems/{first['pattern_id']}/notes").json["items"]
     assert (note["author"], note["text"]) == ("Okafor", "fan is loud")
     assert [actor for actor, action, _ in deeds(api) if action in ("alarm.acknowledge", "problem.note")] == [
         "Meier", "Okafor",
@@ -130,7 +130,7 @@ def test_one_alarm_is_shown(quiet: Client) -> None:
 def test_a_problem_comes_back_with_all_its_alarms(api: Client) -> None:
     """Those that are shelved, and only where one is."""
     problem = api("/api/alarms").json["items"][0]["pattern_id"]
-    path = f"/api/patterns/{problem}"
+    path = f"/api/problems/{problem}"
     known = sorted(one["id"] for one in api("/api/alarms").json["items"] if one["pattern_id"] == problem)
     assert api.post(f"{path}/shelve", {"seconds": 3600, "note": "ordered"}).status == 200
     back = api.post(f"{path}/unshelve", {"by": "Meier"}).json["items"]
@@ -138,7 +138,7 @@ def test_a_problem_comes_back_with_all_its_alarms(api: Client) -> None:
     assert {one["shelved_until"] for one in back} == {None}
     nothing = api.post(f"{path}/unshelve", {})
     assert (nothing.status, "nothing to put back" in nothing.json["detail"]) == (400, True)
-    assert api.post("/api/patterns/999/unshelve", {}).status == 404
+    assert api.post("/api/problems/999/unshelve", {}).status == 404
     assert [deed[1] for deed in deeds(api)] == ["alarm.shelve"] * len(known) + ["alarm.unshelve"] * len(known)
 
 
@@ -164,21 +164,21 @@ def test_shelving_is_for_a_time(api: Client) -> None:
 def test_a_problem_with_all_its_alarms(api: Client) -> None:
     """What may be active is acknowledged or shelved together; a note where nothing was new is kept."""
     problem = next(one for one in api("/api/alarms").json["items"] if one["code"] == "F1")["pattern_id"]
-    done = api.post(f"/api/patterns/{problem}/acknowledge", {"by": "Meier", "note": "seen"}).json["items"]
+    done = api.post(f"/api/problems/{problem}/acknowledge", {"by": "Meier", "note": "seen"}).json["items"]
     assert {one["code"] for one in done} == {"F1", "F2"}
-    late = api.post(f"/api/patterns/{problem}/acknowledge", {"by": "Okafor", "note": "me too"})
+    late = api.post(f"/api/problems/{problem}/acknowledge", {"by": "Okafor", "note": "me too"})
     assert (late.status, late.json["items"]) == (200, [])
-    assert [one["text"] for one in api(f"/api/patterns/{problem}/notes").json["items"]] == ["me too"]
+    assert [one["text"] for one in api(f"/api/problems/{problem}/notes").json["items"]] == ["me too"]
     shelf = {"seconds": 3600, "note": "ordered", "by": "Meier"}
-    assert len(api.post(f"/api/patterns/{problem}/shelve", shelf).json["items"]) == 2
-    assert "nothing to shelve" in api.post(f"/api/patterns/{problem}/shelve", shelf).json["detail"]
-    assert api.post("/api/patterns/999/acknowledge", {}).status == 404
+    assert len(api.post(f"/api/problems/{problem}/shelve", shelf).json["items"]) == 2
+    assert "nothing to shelve" in api.post(f"/api/problems/{problem}/shelve", shelf).json["detail"]
+    assert api.post("/api/problems/999/acknowledge", {}).status == 404
 
 
 @BOTH
 def test_working_on_a_problem(api: Client) -> None:
     """Ticks, notes, verdicts, fixes and questions; each can be taken back where that makes sense."""
-    path = "/api/patterns/1"
+    path = "/api/problems/1"
     (tick,) = api.post(f"{path}/tick", {"step": 1, "by": "Meier"}).json["items"]
     assert (tick["step"], tick["text"], tick["author"]) == (1, CHECKS[1], "Meier")
     assert api.post(f"{path}/tick", {"step": 1, "by": "Okafor"}).json["items"] == [tick]
@@ -205,11 +205,11 @@ def test_working_on_a_problem(api: Client) -> None:
 
 def test_merging_and_splitting(api: Client) -> None:
     """Two problems become one and two again; what makes no sense is told."""
-    assert api.post("/api/patterns/2/merge", {"into": 1, "by": "Meier"}).json == {"pattern_id": 2, "problem_id": 1}
-    assert api("/api/patterns/1").json["pattern"]["merged"] == [2]
-    assert api.post("/api/patterns/2/split", {}).json == {"pattern_id": 2, "problem_id": 1}
-    assert "not merged" in api.post("/api/patterns/2/split", {}).json["detail"]
-    assert "itself" in api.post("/api/patterns/2/merge", {"into": 2}).json["detail"]
+    assert api.post("/api/problems/2/merge", {"into": 1, "by": "Meier"}).json == {"pattern_id": 2, "problem_id": 1}
+    assert api("/api/problems/1").json["pattern"]["merged"] == [2]
+    assert api.post("/api/problems/2/split", {}).json == {"pattern_id": 2, "problem_id": 1}
+    assert "not merged" in api.post("/api/problems/2/split", {}).json["detail"]
+    assert "itself" in api.post("/api/problems/2/merge", {"into": 2}).json["detail"]
     assert [action for _, action, _ in deeds(api)] == ["problem.merge", "problem.split"]
 
 
@@ -258,7 +258,7 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
     """Each deed once, the newest first, or those of one kind."""
     for number in range(5):
         api.post("/api/notes", {"text": f"note {number}"})
-    api.post("/api/patterns/1/notes", {"text": "x"})
+    api.post("/api/problems/1/notes", {"text": "x"})
     seen: list[int] = []
     following: dict[str, Any] = {}
     while True:
@@ -280,8 +280,8 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
         ("/api/notes", {"text": "a\ud800b"}, "text: it holds half a character"),
         ("/api/notes", {"text": "x", "by": "\udfff"}, "by: it holds half a character"),
         ("/api/alarms/1/acknowledge", {"note": "\ud800"}, "note: it holds half a character"),
-        ("/api/patterns/1/resolve", {"fix": "\ud800"}, "fix: it holds half a character"),
-        ("/api/patterns/1/resolve", {"fix": "x", "cause": "\ud800"}, "cause: it holds half a character"),
+        ("/api/problems/1/resolve", {"fix": "\ud800"}, "fix: it holds half a character"),
+        ("/api/problems/1/resolve", {"fix": "x", "cause": "\ud800"}, "cause: it holds half a character"),
         ("/api/actions", {"problem": 1, "target": "x", "where": "\ud800"}, "where: it holds half a character"),
         ("/api/actions", {"problem": 1, "target": "x", "why": "\ud800"}, "why: it holds half a character"),
         ("/api/actions/1/decline", {"note": "\ud800"}, "note: it holds half a character"),
@@ -290,11 +290,11 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
         ("/api/notes", ["x"], "the body must be a JSON object, sent with the header Content-Type: application/json"),
         ("/api/alarms/1/shelve", {"for": "1h", "note": "x"}, "there is no parameter 'for' here"),
         ("/api/notes", {"text": "x", "by": "n" * 201}, "by: "),
-        ("/api/patterns/1/resolve", {"fix": "   "}, "needs a fix"),
-        ("/api/patterns/1/merge", {}, "into: field required"),
-        ("/api/patterns/1/tick", {"step": -1}, "step: "),
+        ("/api/problems/1/resolve", {"fix": "   "}, "needs a fix"),
+        ("/api/problems/1/merge", {}, "into: it is missing"),
+        ("/api/problems/1/tick", {"step": -1}, "step: "),
         ("/api/report/sign", {"name": "Meier", "shift": "lunch"}, "no shift is called"),
-        ("/api/ask", {"question": "x", "since": "whenever"}, "is no time"),
+        ("/api/ask", {"question": "x", "since": "whenever"}, "is not a time"),
     ],
 )
 def test_what_makes_no_sense_is_refused(quiet: Client, path: str, body: Any, sentence: str) -> None:
@@ -336,7 +336,7 @@ def test_roles_are_asked_of_every_change(quiet: Client, monkeypatch: pytest.Monk
     assert deeds(quiet) == []
     assert len(refused[Role.VIEWER]) >= 24
     assert refused[Role.OPERATOR] == {
-        "post /api/patterns/{pattern_id}/merge", "post /api/patterns/{pattern_id}/split",
+        "post /api/problems/{problem_id}/merge", "post /api/problems/{problem_id}/split",
         "post /api/rejects/retry", "post /api/rejects/{reject_id}/retry",
         "delete /api/rejects", "delete /api/rejects/{reject_id}",
         "post /api/actions/{action_id}/approve", "post /api/actions/{action_id}/decline",

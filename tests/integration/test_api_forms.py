@@ -25,9 +25,11 @@ MOMENTS = re.compile(
 #: Texts in which people or machines may write times as they like.
 FREE = {"text", "message", "analysis", "newest_message", "context", "raw", "note", "template", "description"}
 LISTS = {
-    "/api/logs", "/api/patterns", "/api/patterns/{pattern_id}/history", "/api/patterns/{pattern_id}/similar",
-    "/api/patterns/{pattern_id}/notes", "/api/trends/top", "/api/trends/new", "/api/trends/rising",
+    "/api/logs", "/api/problems", "/api/problems/{problem_id}/history", "/api/problems/{problem_id}/similar",
+    "/api/problems/{problem_id}/notes", "/api/trends/top", "/api/trends/new", "/api/trends/rising",
     "/api/trends/quiet", "/api/trends/first-out", "/api/trends/together", "/api/alarms", "/api/notes", "/api/rejects",
+    "/api/alarms/active", "/api/alarms/waiting", "/api/alarms/stale", "/api/alarms/shelved", "/api/alarms/all",
+    "/api/queue/failed",
     "/api/queue", "/api/audit", "/api/actions", "/api/targets",
 }  # fmt: skip
 

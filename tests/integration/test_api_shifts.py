@@ -50,7 +50,7 @@ def test_an_alarm_of_before_has_its_own_text(get: Client) -> None:
     [
         ({"shift": "lunch"}, 400, "shift: no shift is called 'lunch'; there are early, late, night"),
         ({"day": "2025-01-15"}, 400, "day: name the shift of that day too"),
-        ({"shift": "early", "day": "2025-02-30"}, 400, "day: '2025-02-30' is no day; write 2025-01-15"),
+        ({"shift": "early", "day": "2025-02-30"}, 400, "day: '2025-02-30' is not a day: write 2025-01-15"),
         ({"shift": "early", "day": "9999-12-31"}, 400, "day: shift early has not begun then: no report can be made"),
         ({"at": "2199-01-01T08:00"}, 400, "at: shift early has not begun then: no report can be made of it"),
         ({"at": "2h", "day": "2025-01-15"}, 400, "day: name either a day or a moment (at)"),

@@ -206,7 +206,7 @@ def test_bad_arguments_are_told_to_the_model_in_words(ollama: Ollama, site: Path
     answer = asked(site, ollama.url)
     assert answer.mode == "tools"
     said = json.dumps(ollama.requests[-1]["messages"])
-    assert "is no time; write 2025-01-15, 2025-01-15T02:00" in said
+    assert "is not a time: write 02:00, yesterday 14:00, 2025-01-15" in said
     assert "'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'" in said
     assert "Traceback" not in said
     assert len(ollama.requests) == 5

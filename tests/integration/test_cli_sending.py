@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from andon.core.private_files import PRIVATE
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.ports import free_ports
-from support.service import listening, log, running, until
+from support.service import Andon, listening, log, running, until
 
 
 def test_an_oversized_log_in_the_middle_is_named_and_the_others_are_answered(tmp_path: Path) -> None:
@@ -27,6 +30,67 @@ def test_an_oversized_log_in_the_middle_is_named_and_the_others_are_answered(tmp
         assert sorted(answered) == ["Fan blocked", "Oven door open"]
         assert done.returncode == 1
         assert b"1 of 3 not sent; the first: log 2" in done.stderr
+
+
+def _answered(andon: Andon, answer: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """``andon ARGUMENTS`` on a terminal on which somebody types ``answer``."""
+    theirs, ours = pty.openpty()
+    try:
+        os.write(theirs, answer)
+        return subprocess.run(
+            [sys.executable, "-m", "andon", *arguments],
+            env={**andon.environment, "COLUMNS": "200"},
+            cwd=andon.place,
+            stdin=ours,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def test_a_file_that_was_sent_before_is_noticed(tmp_path: Path) -> None:
+    """By its content, under any name: asked on a terminal, told without one; nothing is left out unasked."""
+    shift, copy = tmp_path / "shift.jsonl", tmp_path / "copy.jsonl"
+    lines = "".join(json.dumps(log(f"Oven door {n} open")) + "\n" for n in range(3))
+    shift.write_text(lines)
+    copy.write_text(lines)
+    with running(tmp_path) as andon:
+        first = andon.cli("send", str(shift))
+        assert (first.returncode, first.stdout) == (0, b"3 logs sent to agent.technical.support\n")
+        assert b"sent before" not in first.stderr
+        told = andon.cli("send", str(copy))
+        assert (told.returncode, told.stdout) == (0, b"3 logs sent to agent.technical.support\n")
+        assert b"copy.jsonl was sent before: 3 logs, 20" in told.stderr
+        refused = _answered(andon, b"n\n", "send", str(shift))
+        assert (refused.returncode, refused.stdout.strip()) == (1, b"")
+        assert b"Send it again?" in refused.stderr
+        assert b"nothing was sent" in refused.stderr
+        assert _answered(andon, b"y\n", "send", str(shift)).stdout.strip() == b"3 logs sent to agent.technical.support"
+        assert b"sent before" not in andon.cli("send", str(shift), "--again").stderr
+        shift.write_text(lines + json.dumps(log("Fan blocked")) + "\n")
+        grown = andon.cli("send", str(shift))
+        assert b"was sent before: 3 logs of its beginning, 20" in grown.stderr
+        until(lambda: andon.count("logs") == 16, "every log that was sent")
+
+
+def test_the_name_of_a_file_as_a_message_is_asked_about(tmp_path: Path) -> None:
+    """On a terminal its lines can be sent; without one the name is sent, and that is told."""
+    lines = tmp_path / "press.log"
+    lines.write_text("2025-01-15 02:14:00 ERROR Seal worn\n2025-01-15 02:15:00 WARN Oil low\n")
+    with running(tmp_path) as andon:
+        told = andon.cli("send", str(lines))
+        assert (told.returncode, told.stdout) == (0, b"1 log sent to agent.technical.support\n")
+        assert f"andon import {lines}".encode() in told.stderr
+        meant = _answered(andon, b"y\n", "send", str(lines))
+        assert meant.stdout.strip() == b"2 logs sent to agent.technical.support", meant.stderr
+        named = _answered(andon, b"n\n", "send", str(lines))
+        assert named.stdout.strip() == b"1 log sent to agent.technical.support"
+        until(lambda: andon.count("logs") == 4, "every log that was sent")
+        said = " ".join(row[0] for row in andon.sql("SELECT message FROM logs"))
+        assert all(one in said for one in (str(lines), "Seal worn", "Oil low"))
 
 
 def test_a_broker_without_jetstream_is_said_at_once(
@@ -87,7 +151,7 @@ def test_demo_says_why_the_service_does_not_start(tmp_path: Path, capsys: pytest
 
 def test_an_address_that_is_not_ours_is_one_sentence() -> None:
     """Nothing to listen on."""
-    with pytest.raises(DemoError, match="is no address of this machine"):
+    with pytest.raises(DemoError, match="is not an address of this machine"):
         free_port_near("192.0.2.1", 4222)
 
 

@@ -64,7 +64,7 @@ def test_a_client_finds_reading_tools_alone_and_asks_them(tmp_path: Path) -> Non
     assert "hunter2" not in found
     assert '"logs":6' in figures
     assert missing == "there is no problem 99; there are 6, the nearest: 6, 5, 4, 3, 2"
-    assert "is no time" in late
+    assert "is not a time" in late
     assert "LOUD" in refused
     assert "Traceback" not in refused
     assert site.read_bytes() == before

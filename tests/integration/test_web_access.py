@@ -58,7 +58,7 @@ def test_every_change_names_the_role_that_it_needs(house: Site) -> None:
             silent.add(one.path)
     assert silent == {*FOR_ALL, "/name"}
     operator = house.visitor("Otto")
-    answer = operator("POST", "/api/patterns/1/merge", "{}", Content_Type=JSON, X_CSRF_Token=operator.csrf)
+    answer = operator("POST", "/api/problems/1/merge", "{}", Content_Type=JSON, X_CSRF_Token=operator.csrf)
     assert (answer.status, "this needs the role admin, yours is operator" in answer.text) == (403, True)
 
 
@@ -91,7 +91,7 @@ def test_every_change_is_refused_to_a_viewer_and_without_the_token_of_the_page(h
     viewer, admin = house.visitor("Vera"), house.visitor("Ada")
     csrf = viewer.csrf
     changes = [(method, path) for method, path in routes(house) if method != "GET" and path not in FOR_ALL]
-    assert ("POST", "/api/patterns/{pattern_id}/verdict") in changes
+    assert ("POST", "/api/problems/{problem_id}/verdict") in changes
     for method, path in changes:
         refused = viewer(method, filled(path), X_CSRF_Token=csrf)
         assert refused.status == 403, (method, path)
@@ -153,7 +153,7 @@ def test_a_session_is_the_servers(house: Site) -> None:
 def test_the_token_of_a_page_is_in_a_header_or_a_form(house: Site) -> None:
     """That of the same session only; a program with a token of its own needs none."""
     caller, other = house.visitor("Otto"), house.visitor("Otto")
-    verdict = ("POST", "/api/patterns/1/verdict", '{"verdict": "helpful"}')
+    verdict = ("POST", "/api/problems/1/verdict", '{"verdict": "helpful"}')
     assert caller(*verdict, Content_Type=JSON, X_CSRF_Token=caller.csrf).status == 404  # there is no such problem
     assert caller(*verdict, Content_Type=JSON, X_CSRF_Token=other.csrf).status == 403
     assert caller.post("/logout", csrf=other.csrf).status == 403
@@ -200,7 +200,7 @@ def test_programs_have_tokens_with_a_role(house: Site) -> None:
         assert caller("GET", path, Authorization=reads).status == 200
     assert caller("GET", "/api/logs", Authorization="Bearer andon_other").status == 401
     assert caller("GET", "/", Authorization=reads).status == 303
-    verdict = ("POST", "/api/patterns/1/verdict", '{"verdict": "helpful"}')
+    verdict = ("POST", "/api/problems/1/verdict", '{"verdict": "helpful"}')
     assert caller(*verdict, Content_Type=JSON, Authorization=reads).status == 403
     assert caller(*verdict, Content_Type=JSON, Authorization=writes).status == 404
     person = house.visitor("Vera")
@@ -221,7 +221,7 @@ def test_the_token_of_the_settings_is_an_administrators(tmp_path: Path) -> None:
         assert (
             caller(
                 "POST",
-                "/api/patterns/1/verdict",
+                "/api/problems/1/verdict",
                 '{"verdict": "wrong"}',
                 Content_Type=JSON,
                 Authorization="Bearer hush",

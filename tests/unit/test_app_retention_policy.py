@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from andon.app.retention_policy import described, labels, retention_policy
 from andon.core.errors import ConfigError
-from andon.core.settings.retention import parse_age
 from andon.core.settings.settings import load_settings
 from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, stored_at
 
@@ -79,17 +76,17 @@ def test_no_two_rules_share_a_label(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        ('keep = "soon"', "ANDON_RETENTION, entry 1, keep=soon: no time such as 90m, 12h, 30d"),
-        ('keep = "0d"', "keep=0d: no time such as"),
+        ('keep = "soon"', "ANDON_RETENTION, entry 1, keep=soon: 'soon' is not a length of time: write 90m"),
+        ('keep = "0d"', "keep=0d: '0d' is out of range"),
         ('keep = "999999999y"', "a hundred years at most"),
         ('severity = "DEBUG"', "ANDON_RETENTION, entry 1, keep is missing"),
-        ('severity = "LOUD"\nkeep = "1d"', "severity, entry 1=LOUD: input should be 'DEBUG'"),
-        ('severity = []\nkeep = "1d"', "severity: list should have at least 1 item"),
+        ('severity = "LOUD"\nkeep = "1d"', "severity, entry 1=LOUD: write 'DEBUG'"),
+        ('severity = []\nkeep = "1d"', "severity: write at least 1 entry"),
         ('servise = "x"\nkeep = "1d"', "ANDON_RETENTION, entry 1, servise: there is no such key"),
-        ('older_than = "yesterday"\nkeep = "none"', "older_than=yesterday: no time such as"),
+        ('older_than = "yesterday"\nkeep = "none"', "older_than=yesterday: 'yesterday' is not a length of time"),
         ('older_than = "30d"\nkeep = "7d"', "older than 30d and keeps them for 7d"),
-        ('pattern = 0\nkeep = "1d"', "pattern=0: input should be greater than or equal to 1"),
-        ('service = ""\nkeep = "1d"', "service=: string should have at least 1 character"),
+        ('pattern = 0\nkeep = "1d"', "pattern=0: write 1 or more"),
+        ('service = ""\nkeep = "1d"', "service=: write something: it is empty"),
     ],
 )
 def test_a_wrong_rule_is_one_sentence(
@@ -115,16 +112,6 @@ def test_a_cap_that_nothing_fits_into_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ANDON_RETENTION_MAX_BYTES", "5000")
     with pytest.raises(ConfigError, match="0 for no limit"):
         load_settings()
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_an_age_or_refused(text: str) -> None:
-    """Never anything but seconds or ValueError."""
-    try:
-        seconds = parse_age(text)
-    except ValueError:
-        return
-    assert 0 < seconds <= 100 * 365 * _DAY
 
 
 def test_the_first_rule_that_matches_counts() -> None:

@@ -313,8 +313,8 @@ def test_logs_that_came_too_late_are_told(whole: Path, site: Path, capsys: pytes
     streams = [StreamPart(STREAM, 100, 1000, 1, last, "")]
     andon = Commands(site / "new", capsys, NATS_URL="", ANDON_NATS_PORT="9")
     for name, made_at, said in (
-        ("old", "2026-01-01T00:00:00Z", "older than the 24 hours for which it keeps logs: they do not come back"),
-        ("young", "2099-01-01T00:00:00Z", "7 logs of these are recorded at the next start"),
+        ("old", "2026-01-01T00:00:00Z", "older than the 24 hours for which it keeps logs: they are not restored"),
+        ("young", "2099-01-01T00:00:00Z", "7 logs of them will be recorded at the next start"),
     ):
         told = {"made_at": made_at, "streams": streams, "broker": "online"}
         changed = _altered(whole, site / f"{name}.tar.gz", description, **told)

@@ -57,7 +57,7 @@ def test_nothing_connected_says_so(andon: Commands) -> None:
     listed = andon("actions")
     assert listed.out.splitlines() == [
         "Nothing waits for approval.",
-        "No system is connected: docs/connectors.md says how.",
+        "No system is connected; docs/connectors.md says how to connect one.",
     ]
     refused = andon("actions", "propose", "1", "jira")
     assert (refused.status, "no connected system is called 'jira'" in refused.err) == (1, True)
@@ -109,7 +109,7 @@ def test_the_list_has_what_a_person_decides_first(andon: Commands) -> None:
     listed = andon("actions")
     assert [row["id"] for row in andon("actions", "--json").json] == [first, second]
     assert "not known whether it was done" in listed.out
-    assert "Nobody knows whether some were done" in listed.err
+    assert "The outcome of some is unknown" in listed.err
     assert andon("actions", "decline", str(second)).status == 0
     assert [row["id"] for row in andon("actions", "list", "--json").json] == [first]
     assert {row["id"] for row in andon("actions", "--all", "--json").json} == {first, second}
@@ -139,12 +139,12 @@ def test_approving_asks_and_no_answer_changes_nothing(andon: Commands, monkeypat
     assert (
         approved.out.index("POST http") < approved.out.index("Approve exactly this?") < approved.out.index("Approved.")
     )
-    assert "nothing is sent until `andon run` starts it" in approved.out
+    assert "nothing is sent until `andon run` starts one" in approved.out
     assert andon("actions", "show", one, "--json").json["decided_by"] == "Weber"
     assert andon("actions", "decline", one).status == 0
     two = str(proposed(andon))
     andon.settings["ANDON_CONNECTORS"] = "[]"
-    assert "No system called desk is connected in these settings" in andon("actions", "approve", two, "--yes").out
+    assert "These settings connect no system called desk" in andon("actions", "approve", two, "--yes").out
     again = andon("actions", "approve", two, "--yes")
     assert (again.status, "is approved: there is nothing to approve" in again.err) == (1, True)
 
@@ -179,7 +179,7 @@ def test_an_unsure_one_is_settled_or_sent_again(andon: Commands, monkeypatch: py
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert andon("actions", "retry", first).status == 1
     settled = andon("actions", "settle", first, "--ref", "OPS-7", "--by", "Weber")
-    assert settled.out.strip() == "Action 1 is settled: it was done as OPS-7."
+    assert settled.out.strip() == "Action 1 is settled: it was carried out as OPS-7."
     assert query(andon.data / "agent.db", "SELECT ref, problem_id FROM tickets") == [("OPS-7", 1)]
     assert "has an open ticket at desk: OPS-7" in andon("actions", "propose", "1", "desk").err
     second = str(proposed(andon, "--do", "message"))

@@ -57,7 +57,10 @@ def test_what_is_not_known_is_not_zero(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_lists(andon: Commands) -> None:
     """What is active; what is stale; everything; each also as JSON."""
-    assert "oven-1" in andon("alarms", "--active").out
+    assert "oven-1" in andon("alarms", "active").out
+    for which in ("active", "stale", "shelved", "all", "chattering", "floods"):
+        former, now = andon("alarms", f"--{which}", "--json"), andon("alarms", which, "--json")
+        assert (former.status, former.out) == (now.status, now.out)
     assert [one["code"] for one in andon("alarms", "--stale", "--json").json] == ["F3"]
     assert [one["code"] for one in andon("alarms", "--all", "--json").json] == ["F3", "F2", "F1"]
     assert andon("alarms", "--shelved").out == "No alarm is shelved.\n"
@@ -252,7 +255,7 @@ def test_one_is_not_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     andon = Commands(tmp_path, capsys)
     day = ("--since", "2025-01-15", "--until", "2025-01-16")
     told = andon("diff", *day).out
-    assert told.startswith("1 log in question, 0 others.\n1 log is too few to tell a difference from chance.\n")
+    assert told.startswith("1 log compared with 0 other logs.\n1 log is too few to tell a difference from chance.\n")
     shown = andon("alarms", *day).out
     assert shown.startswith("1 alarm from ")
     assert "\n1 stop (1 still open)" in shown

@@ -109,7 +109,7 @@ def test_a_model_that_is_away_is_named_and_the_facts_are_told(
     [
         (("ask", "  "), "say what you want to know"),
         (("ask",), "Missing argument"),
-        (("ask", "why", "--since", "soon"), "is no time"),
+        (("ask", "why", "--since", "soon"), "is not a time"),
     ],
 )
 def test_a_question_that_is_none_is_a_usage_error(andon: Commands, arguments: tuple[str, ...], said: str) -> None:

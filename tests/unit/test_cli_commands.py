@@ -41,7 +41,7 @@ def test_a_listed_command_is_itself_when_it_is_called() -> None:
     root = typer.main.get_command(app)
     context = root.make_context("andon", ["rejects"])
     _, rejects, rest = root.resolve_command(context, ["rejects", "show"])  # type: ignore[attr-defined]  # a group
-    assert (sorted(rejects.commands), rest) == (["delete", "list", "retry", "show"], ["show"])
+    assert (sorted(rejects.commands), rest) == (["delete", "retry", "show"], ["show"])
 
 
 def _loaded(names: list[str], *commands: list[str]) -> set[str]:
@@ -66,7 +66,7 @@ def test_help_and_version_load_no_command() -> None:
 LISTS = [
     ["logs", "--since", "?"],
     ["rejects", "show", "?"],
-    ["patterns", "--sort", "?"],
+    ["problems", "--sort", "?"],
     ["retention", "--dry-run", "--run"],
 ]
 LISTS_NEED_NOT = ["pydantic_ai", "openai", "PIL", "pyarrow", "starlette", "nats", "andon.app.background"]

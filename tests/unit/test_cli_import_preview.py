@@ -29,9 +29,8 @@ def test_a_dry_run_counts_what_it_would_read(tmp_path: Path, capsys: pytest.Capt
         "was",
         "imported;",
         "no",
-        "rule",
-        "of",
         "retention",
+        "rule",
         "removes",
         "any",
     ]

@@ -57,8 +57,8 @@ def test_somebody_is_added_by_a_script(andon: Commands, monkeypatch: pytest.Monk
     typed(monkeypatch, PASSWORD, "another line")
     done = andon("user", "add", "Jörg Müller", "--role", "operator", "--password-stdin")
     assert (done.status, done.err) == (0, "")
-    assert "Jörg Müller may log in, as operator." in done.out
-    assert "Nobody is an administrator yet" in done.out
+    assert "Jörg Müller can log in, as operator." in done.out
+    assert "There is no administrator yet" in done.out
     with Visitor(andon.data / "agent.db") as visitor:
         stored = visitor.read(people.stored, "jörg müller")
     assert stored is not None
@@ -82,10 +82,10 @@ def test_on_a_terminal_the_password_is_asked_for_twice(andon: Commands, monkeypa
     """Where there is none, a command says how a script gives it."""
     asked = on_a_terminal(monkeypatch, PASSWORD, PASSWORD)
     assert andon("user", "add", "Ada", "--role", "admin").status == 0
-    assert asked == ["Password for Ada: ", "The same again: "]
+    assert asked == ["Password for Ada: ", "Repeat the password: "]
     on_a_terminal(monkeypatch, PASSWORD, PASSWORD + "x")
     other = andon("user", "passwd", "ada")
-    assert (other.status, "not the same; nothing was changed" in other.err) == (1, True)
+    assert (other.status, "passwords differ; nothing was changed" in other.err) == (1, True)
     typed(monkeypatch)
     nowhere = andon("user", "passwd", "ada")
     assert (nowhere.status, "--password-stdin" in nowhere.err) == (2, True)
@@ -102,9 +102,9 @@ def test_a_life_of_a_user(andon: Commands, monkeypatch: pytest.MonkeyPatch) -> N
         andon("user", "add", name, "--password-stdin")
     typed(monkeypatch, "another four words")
     assert "logged out everywhere" in andon("user", "passwd", "ADA", "--password-stdin").out
-    assert "Otto is admin now." in andon("user", "role", "otto", "admin").out
+    assert "Otto is now admin." in andon("user", "role", "otto", "admin").out
     assert andon("user", "role", "otto", "boss").status == 2
-    assert "may not log in any more" in andon("user", "disable", "ada").out
+    assert "can no longer log in" in andon("user", "disable", "ada").out
     listed = andon("user", "list").out
     assert re.search(r"Ada +viewer +\d{4}-.* disabled since \d{4}-", listed)
     assert [(one["name"], one["role"], bool(one["disabled"])) for one in andon("user", "list", "--json").json] == [
@@ -112,7 +112,7 @@ def test_a_life_of_a_user(andon: Commands, monkeypatch: pytest.MonkeyPatch) -> N
         ("Otto", "admin", False),
     ]
     assert "password" not in andon("user", "list", "--json").out
-    assert "may log in again, as viewer" in andon("user", "enable", "ada").out
+    assert "can log in again, as viewer" in andon("user", "enable", "ada").out
     assert andon("user", "disable", "nobody").status == 1
 
 
@@ -132,7 +132,7 @@ def test_a_token_is_shown_once(andon: Commands) -> None:
     assert andon("token", "add", "Grafana", "--role", "admin").status == 1
     assert andon("token", "add", "mes").status == 2, "its role is not guessed"
     assert andon("token", "add", "mes", "--role", "admin", "--json").json["token"].startswith("andon_")
-    assert "refused from now on" in andon("token", "revoke", "GRAFANA").out
+    assert "is revoked" in andon("token", "revoke", "GRAFANA").out
     assert andon("token", "revoke", "grafana").status == 1
     assert [bool(one["revoked"]) for one in andon("token", "list", "--json").json] == [True, False]
 

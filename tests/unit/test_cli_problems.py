@@ -1,4 +1,4 @@
-"""``andon patterns``, ``resolve``, ``queue``, ``reanalyze``: what they print, change and refuse."""
+"""``andon problems``, ``resolve``, ``queue``, ``reanalyze``: what they print, change and refuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOW = utc_text(datetime.now(UTC))
 def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
     """Four problems: 1 (six logs, three hosts, explained by the model), 2 (waiting), 3 (given up), 4 (new today).
 
-    Pattern 5 is merged into 1.
+    Problem 5 is merged into 1.
     """
     names = {
         "p1": "Coolant pump <*> lost pressure",
@@ -63,12 +63,25 @@ def ids(outcome: object) -> list[int]:
     return [row["id"] for row in outcome.json]  # type: ignore[attr-defined]
 
 
+def test_former_names_of_commands_and_options_work(andon: Commands) -> None:
+    """With the same JSON; and an id in place of a command shows the problem."""
+    every = andon("problems", "--json").out
+    for former in (("patterns", "--json"), ("patterns", "--top", "50", "--json"), ("problems", "list", "--json")):
+        assert andon(*former).out == every
+    shown = andon("problems", "show", "1", "--json").out
+    for former in (("patterns", "show", "1"), ("patterns", "1"), ("problems", "1")):
+        assert andon(*former, "--json").out == shown
+    assert andon("logs", "--pattern", "1", "--json").out == andon("logs", "--problem", "1", "--json").out
+    assert andon("patterns", "999").status == 1
+    assert andon("queue", "failed", "--json").out == andon("queue", "--failed", "--json").out
+
+
 def test_patterns_lists_problems_with_what_is_merged_into_them(andon: Commands) -> None:
     """A merged pattern is no line of its own: its logs and hosts count where it belongs."""
-    rows = {row["id"]: row for row in andon("patterns", "--json").json}
+    rows = {row["id"]: row for row in andon("problems", "--json").json}
     assert set(rows) == {1, 2, 3, 4}
     assert (rows[1]["count"], rows[1]["hosts"], rows[1]["rung"], rows[1]["merged"]) == (6, 3, "model", [5])
-    table = andon("patterns")
+    table = andon("problems")
     assert table.status == 0
     assert "Coolant pump <*> lost [bold]power[/]" in table.out
     assert "waiting" in table.out
@@ -76,17 +89,17 @@ def test_patterns_lists_problems_with_what_is_merged_into_them(andon: Commands) 
 
 @pytest.mark.parametrize(("sort", "first"), [("count", 1), ("severity", 2), ("last", 4), ("first", 4), ("rate", 4)])
 def test_patterns_sorts(andon: Commands, sort: str, first: int) -> None:
-    """Each order has its greatest first, and ``--top`` limits the listing."""
-    assert ids(andon("patterns", "--sort", sort, "--json"))[0] == first
-    assert len(ids(andon("patterns", "--sort", sort, "--top", "2", "--json"))) == 2
+    """Each order has its greatest first, and ``--limit`` limits the listing."""
+    assert ids(andon("problems", "--sort", sort, "--json"))[0] == first
+    assert len(ids(andon("problems", "--sort", sort, "--limit", "2", "--json"))) == 2
 
 
 def test_patterns_new_shows_only_problems_first_seen_lately(andon: Commands) -> None:
     """``--new`` alone means 24 hours; with a time it means since then, wherever it stands."""
-    assert ids(andon("patterns", "--new", "--json")) == [4]
-    assert ids(andon("patterns", "--json", "--new")) == [4]
-    assert set(ids(andon("patterns", "--new", "2025-01-01", "--json"))) == {1, 2, 3, 4}
-    assert andon("patterns", "--new", "2125-01-01").out == "No problems match.\n"
+    assert ids(andon("problems", "--new", "--json")) == [4]
+    assert ids(andon("problems", "--json", "--new")) == [4]
+    assert set(ids(andon("problems", "--new", "2025-01-01", "--json"))) == {1, 2, 3, 4}
+    assert andon("problems", "--new", "2125-01-01").out == "No problems match.\n"
 
 
 def test_an_age_is_put_behind_new_only_where_there_is_none() -> None:
@@ -99,7 +112,7 @@ def test_an_age_is_put_behind_new_only_where_there_is_none() -> None:
 
 def test_patterns_show_tells_all_about_a_problem(andon: Commands) -> None:
     """``show`` has template, hosts, evidence of merges, explanation, history and similar problems, in both forms."""
-    found = andon("patterns", "show", "1", "--json").json
+    found = andon("problems", "show", "1", "--json").json
     assert found["pattern"]["merged"] == [5]
     assert {host["hostname"] for host in found["hosts"]} == {"press-0", "press-1", "press-2"}
     assert found["explanation"]["text"] == "Check the [red] suction line"
@@ -107,7 +120,7 @@ def test_patterns_show_tells_all_about_a_problem(andon: Commands) -> None:
     assert found["history"][0]["model"] == "m"
     assert [(merge["child_id"], len(merge["words"])) for merge in found["merges"]] == [(5, 5)]
     assert 2 in [other["id"] for other in found["similar"]]
-    shown = andon("patterns", "show", "1").out
+    shown = andon("problems", "show", "1").out
     assert "Check the [red] suction line" in shown
     assert "press-0 (2)" in shown or "press-0 (3)" in shown
     assert "varies: pressure, prime, oil, flow, seal" in shown
@@ -115,7 +128,7 @@ def test_patterns_show_tells_all_about_a_problem(andon: Commands) -> None:
 
 
 def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: Path) -> None:
-    """In `patterns show`, `show` and `queue`; a verdict on either is listed, and the last word can be taken back."""
+    """In `problems show`, `show` and `queue`; a verdict on either is listed, and the last word can be taken back."""
 
     async def work() -> None:
         async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
@@ -132,20 +145,20 @@ def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: P
                     return
 
     asyncio.run(answer())
-    found = andon("patterns", "show", "1", "--json").json
+    found = andon("problems", "show", "1", "--json").json
     assert found["explanation"]["text"] == "Check the [red] suction line"
     assert found["second_opinion"]["text"] == "Second opinion: replace the seal"
-    assert "Second opinion: replace the seal" in andon("patterns", "show", "1").out
+    assert "Second opinion: replace the seal" in andon("problems", "show", "1").out
     assert "Second opinion: replace the seal" in andon("show", "1").out
     assert andon("show", "1", "--json").json["second_opinion"]["model"] == "m"
     said = andon("verdict", "1", "wrong", "--note", "it was the valve", "--by", "ann")
-    assert said.out == "ann calls the explanation of pattern 1 (by OLLAMA m) wrong.\n"
+    assert said.out == "ann calls the explanation of problem 1 (by OLLAMA m) wrong.\n"
     assert andon("verdict", "1", "helpful", "--second", "--by", "ann", "--json").json["second"] is True
-    shown = andon("patterns", "show", "1").out
+    shown = andon("problems", "show", "1").out
     assert "by ann: the explanation of OLLAMA m was wrong: it was the valve" in shown
     assert "by ann: the second opinion of OLLAMA m was helpful" in shown
     assert andon("verdict", "1", "--revoke", "--by", "ann").status == 0
-    assert "it was the valve" not in andon("patterns", "show", "1").out
+    assert "it was the valve" not in andon("problems", "show", "1").out
     assert "no verdict of ann" in andon("verdict", "1", "--revoke", "--by", "ann").err
     assert andon("verdict", "1").status == 2
     assert andon("verdict", "1", "maybe").status == 2
@@ -154,7 +167,7 @@ def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: P
 
 def test_patterns_show_of_one_that_waits(andon: Commands) -> None:
     """A problem without an answer says so and why there is none yet."""
-    shown = andon("patterns", "show", "2").out
+    shown = andon("problems", "show", "2").out
     assert "Not explained yet." in shown
     assert "no room at the model" in shown
 
@@ -167,7 +180,7 @@ def test_resolve_makes_the_fix_the_explanation(andon: Commands) -> None:
     assert len(logs) == 6
     assert {row["rung"] for row in logs} == {"resolution"}
     assert all("Bled the line" in row["analysis"] for row in logs)
-    shown = andon("patterns", "show", "1").out
+    shown = andon("problems", "show", "1").out
     assert "by M. Brandt: Bled the line Cause: Air" in shown
     assert andon("resolve", "2", "--fix", "Reset the breaker").status == 0
     assert 2 not in [row["pattern_id"] for row in andon("queue", "--json").json]
@@ -175,13 +188,13 @@ def test_resolve_makes_the_fix_the_explanation(andon: Commands) -> None:
 
 def test_merge_and_split(andon: Commands) -> None:
     """``merge`` makes two problems one, ``split`` takes them apart again; both say what is now."""
-    assert andon("patterns", "merge", "2", "1", "--json").json == {"pattern_id": 2, "problem_id": 1}
-    assert set(ids(andon("patterns", "--json"))) == {1, 3, 4}
-    assert "by a person" in andon("patterns", "show", "1").out
-    assert "part of" in andon("patterns", "show", "2").out
-    done = andon("patterns", "split", "2")
-    assert (done.status, done.out.startswith("Pattern 2 is a problem of its own now")) == (0, True)
-    assert set(ids(andon("patterns", "--json"))) == {1, 2, 3, 4}
+    assert andon("problems", "merge", "2", "1", "--json").json == {"pattern_id": 2, "problem_id": 1}
+    assert set(ids(andon("problems", "--json"))) == {1, 3, 4}
+    assert "by a person" in andon("problems", "show", "1").out
+    assert "part of" in andon("problems", "show", "2").out
+    done = andon("problems", "split", "2")
+    assert (done.status, done.out.startswith("Problem 2 is separate again")) == (0, True)
+    assert set(ids(andon("problems", "--json"))) == {1, 2, 3, 4}
 
 
 def test_queue_lists_what_waits_and_why(andon: Commands) -> None:
@@ -210,7 +223,7 @@ def test_reanalyze_puts_the_problem_into_the_queue(andon: Commands) -> None:
     asked = andon("reanalyze", "1", "--json").json
     row = next(row for row in andon("queue", "--json").json if row["pattern_id"] == 1)
     assert (row["id"], row["reason"]) == (asked["analysis_id"], "asked")
-    assert andon("patterns", "show", "1", "--json").json["explanation"]["text"] == "Check the [red] suction line"
+    assert andon("problems", "show", "1", "--json").json["explanation"]["text"] == "Check the [red] suction line"
 
 
 @pytest.mark.parametrize(
@@ -228,29 +241,29 @@ def test_an_unknown_pattern_is_one_sentence(andon: Commands, arguments: str) -> 
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
-        (("patterns", "merge", "1", "1"), 1),
-        (("patterns", "split", "2"), 1),
-        (("patterns", "show", str(2**63)), 2),
-        (("patterns", "merge", "1", str(2**63)), 2),
+        (("problems", "merge", "1", "1"), 1),
+        (("problems", "split", "2"), 1),
+        (("problems", "show", str(2**63)), 2),
+        (("problems", "merge", "1", str(2**63)), 2),
         (("reanalyze", str(2**64)), 2),
         (("resolve", "99", "--fix", "x"), 1),
         (("resolve", "1"), 2),
         (("resolve", "1", "--fix", "  "), 2),
         (("resolve", "1", "--fix", "x" * 20_001), 1),
-        (("patterns", "--sort", "colour"), 2),
-        (("patterns", "--new", "2 moons"), 2),
-        (("patterns", "--top", "0"), 2),
+        (("problems", "--sort", "colour"), 2),
+        (("problems", "--new", "2 moons"), 2),
+        (("problems", "--limit", "0"), 2),
         (("queue", "-n", "0"), 2),
     ],
 )
 def test_what_makes_no_sense_is_refused(andon: Commands, arguments: tuple[str, ...], status: int) -> None:
     """Nothing is changed, the status says whose mistake it was, and there is no traceback."""
-    before = andon("patterns", "--json").json
+    before = andon("problems", "--json").json
     refused = andon(*arguments)
     assert refused.status == status
     assert refused.err
     assert "Traceback" not in refused.err
-    assert andon("patterns", "--json").json == before
+    assert andon("problems", "--json").json == before
 
 
 def test_an_empty_database_lists_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,7 +276,7 @@ def test_an_empty_database_lists_nothing(tmp_path: Path, capsys: pytest.CaptureF
     asyncio.run(work())
     empty = Commands(tmp_path, capsys)
     said = {
-        "patterns": "No problems match.",
+        "problems": "No problems match.",
         "queue": "Nothing waits.",
         "queue --failed": "The model gave up on nothing.",
     }
@@ -284,7 +297,7 @@ def test_a_duration_is_told_in_its_largest_unit(seconds: float, text: str) -> No
 def test_a_narrow_terminal_keeps_ids_whole(andon: Commands, width: str) -> None:
     """Whatever the width, each line of a listing begins with its id; texts are shortened instead."""
     andon.settings["COLUMNS"] = width
-    for command in ("patterns", "queue"):
+    for command in ("problems", "queue"):
         lines = andon(*command.split()).out.splitlines()[1:]
         shown = {int(line.split()[0]) for line in lines if line[:8].split()}
-        assert shown == ({1, 2, 3, 4} if command == "patterns" else {2, 4})
+        assert shown == ({1, 2, 3, 4} if command == "problems" else {2, 4})

@@ -57,7 +57,7 @@ def test_it_shows_the_rules_and_the_size(andon: Commands) -> None:
     assert "DEBUG: kept for 7d" in shown.out
     assert "all logs: kept for ever" in shown.out
     assert "20 logs; the database holds" in shown.out
-    assert "Nothing was deleted yet." in shown.out
+    assert "Nothing has been deleted yet." in shown.out
     as_json = andon("retention", "--json").json
     assert [one["label"] for one in as_json["rules"]] == ["noise", "rule 2"]
     assert as_json["state"]["logs"] == 20
@@ -72,7 +72,7 @@ def test_a_dry_run_deletes_nothing_and_tells_what_a_run_then_does(andon: Command
     assert _logs(andon) == 20
     assert andon("retention", "--run").out == "9 logs deleted: noise\n"
     assert _logs(andon) == 11
-    assert andon("retention", "--run").out == "Nothing had to go.\n"
+    assert andon("retention", "--run").out == "Nothing had to be deleted.\n"
     assert andon("retention", "--dry-run").out == "Nothing would be deleted now.\n"
     shown = andon("retention")
     assert "noise" in shown.out.splitlines()[-1]
@@ -82,8 +82,8 @@ def test_a_dry_run_deletes_nothing_and_tells_what_a_run_then_does(andon: Command
 def test_without_rules_everything_is_kept(andon: Commands) -> None:
     """And it says so."""
     (andon.data / "andon.toml").write_text("")
-    assert "every log is kept for ever" in andon("retention").out
-    assert andon("retention", "--run").out == "Nothing had to go.\n"
+    assert "every log is kept forever" in andon("retention").out
+    assert andon("retention", "--run").out == "Nothing had to be deleted.\n"
 
 
 def test_compacting_tells_both_sizes(andon: Commands) -> None:

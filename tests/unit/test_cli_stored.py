@@ -92,8 +92,8 @@ def test_rejects_are_deleted_by_id_by_age_and_all(andon: Commands, tmp_path: Pat
     missing = andon("rejects", "delete", "1", "9")
     assert (missing.status, "no reject 9" in missing.err) == (1, True)
     assert "Nothing" in andon("rejects", "delete", "--older-than", "90y").out
-    wrong = andon("rejects", "delete", "--older-than", "30 days")
-    assert (wrong.status, "30 days" in wrong.err) == (2, True)
+    wrong = andon("rejects", "delete", "--older-than", "3 months")
+    assert (wrong.status, "write days, such as 30d" in wrong.err) == (2, True)
     assert "1 reject deleted" in andon("rejects", "--delete", "1").out
     assert [row["id"] for row in andon("rejects", "--json").json] == [2]
     assert "1 reject deleted" in andon("rejects", "--delete-all").out
@@ -126,12 +126,12 @@ def test_a_failure_is_one_sentence_and_status_1(andon: Commands, arguments: tupl
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("logs", "--severity", "LOUD"), "is no severity"),
-        (("logs", "--since", "yesterday-ish"), "is no time"),
+        (("logs", "--severity", "LOUD"), "is not a severity"),
+        (("logs", "--since", "yesterday-ish"), "is not a time"),
         (("logs", "-n", "0"), "Invalid value for '--limit'"),
         (("show", "one"), "Invalid value for"),
         (("send", "x", "--file", "y"), "give either a MESSAGE or --file"),
-        (("send", "x", "--place", "a..b"), "is no place"),
+        (("send", "x", "--place", "a..b"), "is not a place"),
         (("send", "x", "--context", "[1]"), "must be a JSON object"),
         (("send", "x", "--context", "{"), "not JSON"),
         (("nonsense",), "No such command"),

@@ -181,4 +181,6 @@ def test_closed_output_is_no_error(tmp_path: Path) -> None:
 def test_help_breaks_where_the_terminal_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not where the lines of the source end."""
     shown = Commands(tmp_path, capsys, COLUMNS="200")("eval", "--help").out
-    assert "What the provider failed to answer at all (unreachable, misconfigured) is reported apart." in shown
+    assert (
+        "Cases that the provider did not answer at all (unreachable, misconfigured) are reported separately." in shown
+    )

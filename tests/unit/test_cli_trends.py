@@ -1,4 +1,4 @@
-"""``andon trends`` and what ``andon patterns show`` tells of a problem's course: texts, JSON, mistakes."""
+"""``andon trends`` and what ``andon problems show`` tells of a problem's course: texts, JSON, mistakes."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_nothing_was_logged(andon: Commands) -> None:
 def test_a_problem_shows_its_course(andon: Commands) -> None:
     """Occurrences, machines and shifts."""
     one = andon("trends", "top", *DAY, "--json").json["rows"][0]["pattern_id"]
-    shown = andon("patterns", "show", str(one)).out
+    shown = andon("problems", "show", str(one)).out
     for part in ("occurrences", "machines", "press-1 100%", "shifts", "night"):
         assert part in shown
-    assert andon("patterns", "show", str(one), "--json").json["breakdown"]["pattern_id"] == one
+    assert andon("problems", "show", str(one), "--json").json["breakdown"]["pattern_id"] == one
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def now(**changed: Any) -> Any:
         ({"urgency": {"CRITICAL": 4}}, "a severity such as CRITICAL has the urgency 1, 2 or 3"),
         ({"urgency": {"HIGH": 1}}, "'HIGH' = 1: a severity"),
         ({"close_code": ""}, "an incident is resolved with a close_code"),
-        ({"impact": 0}, "greater than or equal to 1"),
+        ({"impact": 0}, "write 1 or more"),
         ({"tabels": ["incident"]}, "tabels"),
     ],
 )

@@ -85,8 +85,8 @@ def test_filters_and_standard_output(andon: Commands) -> None:
         (["x.txt"], "says no format"),
         (["x.parquet.gz"], "compressed already"),
         (["--format", "xls"], "is no format"),
-        (["x.csv", "--field", "firmware"], "is no field"),
-        (["x.csv", "--since", "yesterday-ish"], "is no time"),
+        (["x.csv", "--field", "firmware"], "is not a field"),
+        (["x.csv", "--since", "yesterday-ish"], "is not a time"),
     ],
 )
 def test_mistakes_are_told(andon: Commands, arguments: list[str], sentence: str) -> None:

@@ -17,6 +17,7 @@ from andon.act.connectors.connector import Connector, unable
 from andon.act.connectors.outgoing_text import defanged
 from andon.act.outgoing_values import without_secrets
 from andon.core.errors import ActionRefused
+from andon.core.lengths import read_seconds
 from andon.core.models.actions import (
     LINE_MAX,
     LINES_MAX,
@@ -36,7 +37,6 @@ from andon.core.models.actions import (
     operation_of,
 )
 from andon.core.redact import clean, one_numbering
-from andon.core.settings.retention import parse_age
 from andon.core.settings.settings import Settings
 from andon.core.text import counted
 from andon.store import Connection, actions, problems
@@ -74,7 +74,7 @@ class Proposals:
     ) -> None:
         self._connectors = connectors
         self.broken = broken or {}
-        self._expires = parse_age(settings.proposal_expires)
+        self._expires = read_seconds(settings.proposal_expires)
         self._settings = settings
 
     @property

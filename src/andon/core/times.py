@@ -1,71 +1,15 @@
-"""Points in time as people write them, and as they are told."""
+"""Points in time as they are kept and told; :mod:`andon.core.written_times` reads those that people write."""
 
 from __future__ import annotations
 
 import functools
-import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from andon.core.models import utc_text
 
-NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8, "ten": 10, "twelve": 12, "a": 1, "an": 1}
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-#: Parts of regular expressions: how many, and of what, for :func:`span`.
-COUNT = r"(\d{1,9}|" + "|".join(NUMBERS) + r")"
-UNIT = r"(s|sec|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
-_SPAN = re.compile(rf"{COUNT}\s*{UNIT}", re.IGNORECASE)
-_AGO = re.compile(r"\s+ago\Z", re.IGNORECASE)
-_SHOWN = 60
 _FIRST = datetime(1, 1, 10, tzinfo=UTC).timestamp()
 _LAST = datetime(9999, 12, 20, tzinfo=UTC).timestamp()
-HOW = "write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d"
-
-
-def read_time(value: str, zone: str | tzinfo, now: datetime | None = None) -> str:
-    """A point in time in stored form: ISO 8601 (naive means the clock on the site's wall), an age like ``2h``, ``now``.
-
-    A time that the clock shows twice in autumn is the first of the two. Raises ValueError with a sentence for what is
-    no time, and Skipped for one that the clock skips in spring.
-
-    >>> read_time("2025-01-15T02:14", "Europe/Berlin")
-    '2025-01-15T01:14:00.000Z'
-    """
-    text = value.strip()
-    try:
-        if text.lower() == "now":
-            return utc_text(now or datetime.now(UTC))
-        age = _SPAN.fullmatch(_AGO.sub("", text))
-        if age is not None:
-            return utc_text((now or datetime.now(UTC)) - span(age[1], age[2]))
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = on_the_wall(moment, ZoneInfo(zone) if isinstance(zone, str) else zone)
-        return utc_text(moment)
-    except Skipped:
-        raise
-    except (ValueError, OverflowError):
-        raise ValueError(f"{value[:_SHOWN]!r} is no time; {HOW}") from None
-
-
-def read_span(value: str) -> timedelta:
-    """A duration as people write it: ``30m``, ``8h``, ``2 days``. Raises ValueError with a sentence."""
-    found = _SPAN.fullmatch(value.strip())
-    try:
-        if found is not None:
-            return span(found[1], found[2])
-    except OverflowError:
-        pass
-    raise ValueError(f"{value[:_SHOWN]!r} is no duration; write 30m, 8h or 2d")
-
-
-def span(count: str | None, unit: str) -> timedelta:
-    """``count`` (one unless given) of a unit of time, as :data:`COUNT` and :data:`UNIT` find them in a text.
-
-    Raises OverflowError for more than any calendar has.
-    """
-    number = 1 if count is None else NUMBERS.get(count.lower()) or int(count)
-    return timedelta(seconds=number * _UNITS[unit[0].lower()])
 
 
 class Skipped(ValueError):

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, overload
 
 from andon.core.models import SEVERITY_RANK, LogQuery, Severity
-from andon.core.times import read_time, seconds_or
+from andon.core.times import seconds_or
+from andon.core.written_times import read_time
 
 DAY = 86_400.0
 #: Longest text searched for, in characters: no more of it would be looked at.
@@ -23,25 +24,39 @@ class WrongFilter(ValueError):
 
 
 @overload
-def moment(about: str, value: str, zone: str) -> str: ...
+def moment(about: str, value: str, zone: str, after: str | None = None) -> str: ...
 @overload
-def moment(about: str, value: str | None, zone: str) -> str | None: ...
-def moment(about: str, value: str | None, zone: str) -> str | None:
-    """A point in time in stored form, None where none is named; see :func:`andon.core.times.read_time`.
+def moment(about: str, value: str | None, zone: str, after: str | None = None) -> str | None: ...
+def moment(about: str, value: str | None, zone: str, after: str | None = None) -> str | None:
+    """A point in time in stored form, None where none is named; see :func:`andon.core.written_times.read_time`.
 
     Raises WrongFilter about ``about``.
     """
     try:
-        return None if value is None else read_time(value, zone)
+        return None if value is None else read_time(value, zone, after=after)
     except ValueError as error:
         raise WrongFilter(str(error), about) from None
 
 
+def span(since: str | None, until: str | None, zone: str) -> tuple[str | None, str | None]:
+    """A time from ``since`` to before ``until``, each in stored form or None; ``06:00`` to ``14:00`` is of one day.
+
+    Raises WrongFilter.
+    """
+    begin = moment("since", since, zone)
+    end = moment("until", until, zone, begin)
+    if begin is not None and end is not None and begin >= end:
+        raise WrongFilter("the time must begin before it ends", "since")
+    return begin, end
+
+
 def window(since: str | None, until: str | None, zone: str, length: float) -> tuple[float, float]:
-    """A time in unix seconds: the last ``length`` seconds unless told otherwise. Raises WrongFilter."""
-    end = seconds_or(moment("until", until, zone), time.time())
-    start = seconds_or(moment("since", since, zone), end - length)
-    _in_order(start, end)
+    """The same in unix seconds: the last ``length`` seconds unless told otherwise. Raises WrongFilter."""
+    begin, until = span(since, until, zone)
+    end = seconds_or(until, time.time())
+    start = seconds_or(begin, end - length)
+    if start >= end:
+        raise WrongFilter("the time must begin before it ends", "since")
     return start, end
 
 
@@ -83,28 +98,27 @@ def log_query(
     **plain: Any,
 ) -> LogQuery:
     """The question to the store; ``plain`` are the parts of it that need no reading. Raises WrongFilter."""
-    begin, end = moment("since", since, zone), moment("until", until, zone)
-    if begin is not None and end is not None:
-        _in_order(begin, end)
+    begin, end = span(since, until, zone)
     if text is not None and len(text) > TEXT_MAX:
         raise WrongFilter(f"search for {TEXT_MAX:,} characters at most", "text")
     fields = tuple(_field(one) for one in field or ())
     return LogQuery(since=begin, until=end, severity=_severity(severity), text=text, fields=fields, **plain)
 
 
-def _in_order(start: float | str, end: float | str) -> None:
-    if start >= end:  # type: ignore[operator]  # both are of one type
-        raise WrongFilter("the time must begin before it ends", "since")
-
-
 def _severity(value: str | None) -> str | None:
-    if value is not None and value.upper() not in SEVERITY_RANK:
-        raise WrongFilter(f"{value!r} is no severity; use {', '.join(Severity)}", "severity")
-    return None if value is None else value.upper()
+    """A severity by its name, or as systems write it (``warn``, ``fatal``, syslog's ``3``), read as in a log."""
+    if value is None or value.upper() in SEVERITY_RANK:
+        return None if value is None else value.upper()
+    from andon.ingest.severity import SeverityReader  # tables that a known name does not need
+
+    found = SeverityReader()(value)
+    if not found.understood or found.said == "nothing":
+        raise WrongFilter(f"{value[:60]!r} is not a severity: use {', '.join(Severity)}", "severity")
+    return found.severity
 
 
 def _field(value: str) -> tuple[str, str]:
     name, equals, rest = value.partition("=")
     if not (name.strip() and equals):
-        raise WrongFilter(f"{value!r} is no field; write name=value", "field")
+        raise WrongFilter(f"{value!r} is not a field: write name=value", "field")
     return name.strip(), rest.strip()

@@ -10,7 +10,7 @@ from andon.act.connectors.connected import connect
 from andon.act.outbox import Outbox
 from andon.act.proposals import Proposals
 from andon.app.background.changes import Changes
-from andon.core.settings.retention import parse_age
+from andon.core.lengths import read_seconds
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.store import Store
@@ -49,8 +49,8 @@ class Acting:
                 self._metrics,
                 owner=owner,
                 tell=self._told,
-                patience=parse_age(self._settings.action_patience),
-                keep=parse_age(self._settings.action_retention),
+                patience=read_seconds(self._settings.action_patience),
+                keep=read_seconds(self._settings.action_retention),
             )
             self._remark()
 

@@ -44,8 +44,8 @@ def _ways_out(found: Action) -> str:
         return ""
     named = " --ref NUMBER" if found.operation is Operation.OPEN_TICKET else ""
     return (
-        f"it was: andon actions settle {found.id}{named}; it was not: andon actions retry {found.id}; "
-        f"let it be: andon actions decline {found.id}"
+        f"it was carried out: andon actions settle {found.id}{named}; it was not: andon actions retry {found.id}; "
+        f"drop it: andon actions decline {found.id}"
     )
 
 
@@ -99,7 +99,7 @@ def _print_request(request: OutgoingRequest, number: int, count: int) -> None:
     if request.body:
         console.print(plain("\n" + request.body.replace("\r\n", "\n")), soft_wrap=True)
     for name in request.filled:
-        console.print(plain(f"{{{name}}} is known only when it is sent, and put in then."), soft_wrap=True)
+        console.print(plain(f"{{{name}}} is filled in when it is sent."), soft_wrap=True)
 
 
 def long_time(moment: Moment | None, settings: Settings) -> str:

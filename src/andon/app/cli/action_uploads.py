@@ -27,19 +27,26 @@ def upload_command(
     ],
     problem: Annotated[
         int | None,
-        typer.Option("--problem", metavar="PATTERN", min=1, max=ID_MAX, help="What an action or an alert is about."),
+        typer.Option(
+            "--problem", "--pattern", metavar="ID", min=1, max=ID_MAX, help="What an action or alert is about."
+        ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Shift of a report, or name of an action; the last, or only one, else.")
+        str,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Shift of a report, or action (default: the last, the only one).",
+        ),
     ] = "",
     where: Annotated[
-        str, typer.Option("--where", metavar="PLACE", help="Dataset or stream; the usual one unless given.")
+        str, typer.Option("--where", metavar="PLACE", help="Dataset or stream (default: the usual one).")
     ] = "",
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for whoever approves it.")] = "",
-    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so (default: you).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Propose a report, an export, rows, an action or an alert. Nothing leaves before it is approved.
+    """Propose a report, an export, rows, an action or an alert. Nothing is sent before somebody approves it.
 
     Example: andon actions upload foundry report --name night
     """

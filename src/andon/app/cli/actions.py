@@ -11,7 +11,7 @@ import typer
 from andon.app.action_entries import ASKS, DOES, entry, proposer, stands
 from andon.app.cli.action_output import brief_time, print_action
 from andon.app.cli.action_uploads import upload_command
-from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows, id_argument
+from andon.app.cli.filters import LISTED, AboutProblem, Json, JsonArray, ProblemId, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
     Cell,
@@ -24,8 +24,8 @@ from andon.app.cli.output import (
     print_listing,
     user_name,
 )
+from andon.app.cli.shapes import Group
 from andon.core.errors import ActionRefused
-from andon.core.models import ID_MAX
 from andon.core.models.actions import OPEN, Action, ActionStatus, Operation, Origin
 from andon.store import Visitor, change, problems
 from andon.store import actions as store
@@ -33,21 +33,19 @@ from andon.store import actions as store
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
-app = typer.Typer(
-    help="What Andon sends to other systems: list, show, propose, upload, call, approve, decline, retry, settle.",
-    invoke_without_command=True,
-    add_completion=False,
-)
+app = typer.Typer(cls=Group, invoke_without_command=True, add_completion=False)
 
 ActionId = Annotated[int, id_argument("ID", "Id of the action, as `andon actions` lists it.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask back.")]
-Target = Annotated[str | None, typer.Option("--target", metavar="NAME", help="Those of this connected system.")]
-Problem = Annotated[
-    int | None, typer.Option("--problem", metavar="PATTERN", min=1, max=ID_MAX, help="Those about this problem.")
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so (default: you).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Target = Annotated[str | None, typer.Option("--target", metavar="NAME", help="Only actions for this connected system.")]
+Status = Annotated[
+    list[ActionStatus] | None,
+    typer.Option(
+        "--status", metavar="STATE", help=f"Only actions in this state; repeatable: {', '.join(ActionStatus)}."
+    ),
 ]
-Status = Annotated[list[ActionStatus] | None, typer.Option("--status", help="Those in this state; may be repeated.")]
-Every = Annotated[bool, typer.Option("--all", help="Also those that are over.")]
+Every = Annotated[bool, typer.Option("--all", help="List finished actions too.")]
 #: A beginning of a hash that is as good as all of it.
 _HASH_LEAST = 8
 
@@ -57,29 +55,20 @@ def actions(
     context: typer.Context,
     limit: Rows = LISTED,
     target: Target = None,
-    problem: Problem = None,
+    problem: AboutProblem = None,
     status: Status = None,
     every: Every = False,
     as_json: JsonArray = False,
 ) -> None:
-    """List what waits for approval, is being sent, or has to be settled by a person.
+    """Review what Andon is to send to connected systems; approve or decline it.
 
-    Example: andon actions show 3, then andon actions approve 3
+    Without a command, lists what waits for approval, is being sent, or needs a person to settle it: what needs a
+    decision first, then the newest.
+
+    Example: andon actions 3, then andon actions approve 3
     """
-    if context.invoked_subcommand is None:
-        list_command(limit, target, problem, status, every, as_json)
-
-
-@app.command("list")
-def list_command(
-    limit: Rows = LISTED,
-    target: Target = None,
-    problem: Problem = None,
-    status: Status = None,
-    every: Every = False,
-    as_json: JsonArray = False,
-) -> None:
-    """List actions, the newest first; those that a person has to decide on stand before the others."""
+    if context.invoked_subcommand is not None:
+        return
     from andon.app.cli.action_targets import demand_connected
 
     settings = command_settings()
@@ -97,7 +86,7 @@ def list_command(
     if not rows:
         console.print("No action matches." if every or status or target or problem else "Nothing waits for approval.")
         if not settings.targets:
-            console.print("No system is connected: docs/connectors.md says how.")
+            console.print("No system is connected; docs/connectors.md says how to connect one.")
         if not (every or status):
             _tell_of_failed(settings)
         return
@@ -111,7 +100,7 @@ def list_command(
 
     print_listing(("id>", "state", "what", "where", "problem?>", "proposed by?", "since?", "title~"), map(cells, rows))
     if any(one.status is ActionStatus.UNSURE for one in rows):
-        errors.print("Nobody knows whether some were done: `andon actions show ID` says what to look for.")
+        errors.print("The outcome of some is unknown: `andon actions ID` says what to look for.")
     if not (every or status):
         _tell_of_failed(settings)
 
@@ -127,7 +116,7 @@ def _tell_of_failed(settings: Settings) -> None:
 
 @app.command("show")
 def show_command(action_id: ActionId, as_json: Json = False) -> None:
-    """Show one action: what it says, the exact requests that it sends, and what became of it.
+    """Show one action: what it says, the exact requests it sends, and what became of it.
 
     Example: andon actions show 3
     """
@@ -143,18 +132,18 @@ def propose_command(
     target: Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of the connected system.")],
     do: Annotated[
         Literal["ticket", "message", "event"],
-        typer.Option("--do", help="What it becomes there: ticket, message, event."),
+        typer.Option("--do", help="What to create there."),
     ] = "ticket",
     where: Annotated[
-        str, typer.Option("--where", metavar="PLACE", help="Project, table or channel; the usual one unless given.")
+        str, typer.Option("--where", metavar="PLACE", help="Project, table or channel (default: the usual one).")
     ] = "",
     why: Annotated[
-        str, typer.Option("--why", metavar="TEXT", help="The reason, for whoever approves it; a ticket says it too.")
+        str, typer.Option("--why", metavar="TEXT", help="The reason, for whoever approves it; a ticket shows it too.")
     ] = "",
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Propose a ticket, a message or an event about a problem. Nothing leaves before it is approved.
+    """Propose a ticket, a message or an event about a problem. Nothing is sent before somebody approves it.
 
     Example: andon actions propose 12 jira --why "second time this week"
     """
@@ -188,16 +177,17 @@ app.command("upload")(upload_command)
 @app.command("call")
 def call_command(
     target: Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of the connected MCP server.")],
-    tool: Annotated[str, typer.Argument(metavar="TOOL", help="The tool, one of write_tools in its table.")],
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="The tool, one of the write_tools in its table.")],
     arguments: Annotated[str, typer.Argument(metavar="JSON", help="Its arguments as a JSON object.")] = "{}",
     problem: Annotated[
-        int | None, typer.Option("--problem", metavar="PATTERN", min=1, max=ID_MAX, help="The problem it is about.")
+        int | None,
+        typer.Option("--problem", "--pattern", metavar="ID", min=1, help="The problem it is about."),
     ] = None,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for whoever approves it.")] = "",
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Propose a call of a tool of an MCP server. Nothing is called before it is approved.
+    """Propose a call of a tool of an MCP server. Nothing is called before somebody approves it.
 
     Example: andon actions call maintenance add_work_order '{"machine": "press-7"}' --problem 12
     """
@@ -221,15 +211,15 @@ def approve_command(
     action_id: ActionId,
     yes: Yes = False,
     digest: Annotated[
-        str, typer.Option("--hash", metavar="HASH", help="Only what has this hash, or one that begins so; not asked.")
+        str, typer.Option("--hash", metavar="HASH", help="Approve only if the hash is this or begins so; asks nothing.")
     ] = "",
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Show what an action sends, ask on a terminal, and approve exactly that. It is sent once.
 
-    In a script nothing is asked. What a number stands for never changes; --hash makes sure that it is what you saw:
-    andon actions approve 3 --hash 1f0c8e22, with the hash that `andon actions show 3 --json` tells.
+    Without a terminal nothing is asked. An action never changes; --hash makes sure that it is the one you saw:
+    andon actions approve 3 --hash 1f0c8e22, with the hash that `andon actions show 3 --json` prints.
 
     Example: andon actions approve 3
     """
@@ -252,11 +242,11 @@ def approve_command(
 @app.command("decline")
 def decline_command(
     action_id: ActionId,
-    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, for those who proposed it.")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, for whoever proposed it.")] = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Decline a proposal, take an approved action back that has not begun, or give one up that nobody is sure of.
+    """Decline a proposal, withdraw an approved action that has not been sent, or drop one whose outcome is unknown.
 
     Example: andon actions decline 3 --note "maintenance knows of it"
     """
@@ -270,7 +260,7 @@ def decline_command(
 
 @app.command("retry")
 def retry_command(action_id: ActionId, yes: Yes = False, by: By = None, as_json: Json = False) -> None:
-    """Send a failed action again, or one of which you know that it was not done.
+    """Send a failed action again, or one whose outcome was unknown and that you know was not carried out.
 
     Example: andon actions retry 3
     """
@@ -281,7 +271,7 @@ def retry_command(action_id: ActionId, yes: Yes = False, by: By = None, as_json:
         _demand_answer(False, "--yes", as_json)
         print_action(found, settings, as_json=False)
         console.print()
-        typer.confirm(f"Did you look into {found.target}, and it was not done?", abort=True)
+        typer.confirm(f"Did you check in {found.target} that it was not carried out?", abort=True)
     done = change(settings.database, store.retry, action_id, by or user_name(), now=time.time())
     _told(done, f"Action {done.id} is sent again.", settings, as_json=as_json)
 
@@ -290,12 +280,12 @@ def retry_command(action_id: ActionId, yes: Yes = False, by: By = None, as_json:
 def settle_command(
     action_id: ActionId,
     ref: Annotated[
-        str, typer.Option("--ref", metavar="NAME", help="What the system calls what it made: the ticket's number.")
+        str, typer.Option("--ref", metavar="NAME", help="What the system calls it, such as the ticket number.")
     ] = "",
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Say that an action which nobody was sure of was done.
+    """Record that an action whose outcome was unknown was carried out.
 
     Example: andon actions settle 3 --ref OPS-1482
     """
@@ -307,7 +297,7 @@ def settle_command(
         found = visitor.read(store.action, action_id)
     if found.operation is Operation.OPEN_TICKET and not ref.strip():
         raise typer.BadParameter(
-            f"name the ticket as {found.target} does, so that it is not opened twice", param_hint="--ref"
+            f"give the number of the ticket in {found.target}, so that it is not opened twice", param_hint="--ref"
         )
     connectors = connectors_for(settings, found.target)
     done = change(settings.database, settle, connectors, action_id, ref, by or user_name(), now=time.time())
@@ -315,19 +305,19 @@ def settle_command(
         print_action(done, settings, as_json=True)
     else:
         known = f" as {done.receipt.ref}" if done.receipt and done.receipt.ref else ""
-        console.print(plain(f"Action {done.id} is settled: it was done{known}."))
+        console.print(plain(f"Action {done.id} is settled: it was carried out{known}."))
 
 
 def _demand_answer(given: bool, option: str, as_json: bool) -> None:
     if as_json and not given:
-        raise typer.BadParameter(f"nothing is asked where JSON is printed: add {option}", param_hint="--json")
+        raise typer.BadParameter(f"--json asks nothing: add {option}", param_hint="--json")
 
 
 def _demand_hash(found: Action, given: str) -> None:
     if not given:
         return
     if len(given) < _HASH_LEAST:
-        raise typer.BadParameter(f"give {_HASH_LEAST} digits of it at least", param_hint="--hash")
+        raise typer.BadParameter(f"give at least {_HASH_LEAST} digits of the hash", param_hint="--hash")
     if not found.digest.startswith(given.lower()):
         raise ActionRefused(
             f"action {found.id} has another hash, {found.digest[:16]}…: nothing was approved; "
@@ -348,14 +338,14 @@ def _sender(settings: Settings, target: str) -> str:
     from andon.app.running_service import NotAnswered, NotRunning, ask
 
     if all(named.name != target for named in settings.targets):
-        return f"No system called {target} is connected in these settings: it is sent once one is."
+        return f"These settings connect no system called {target}: the action is sent once they do."
     try:
         listed = ask(settings, "targets")["items"]
     except NotRunning:
-        return "No service runs here with these settings: nothing is sent until `andon run` starts it."
+        return "No service runs with these settings: nothing is sent until `andon run` starts one."
     except (NotAnswered, LookupError, TypeError):  # it wants a token, or is another version of Andon
         return "The running service sends it."
     trouble = next((one.get("trouble") for one in listed if one.get("name") == target), None)
     if trouble:
         return f"The running service sends it as soon as {target} can be reached: {trouble}"
-    return f"The running service sends it now; `andon actions show` tells what {target} said."
+    return f"The running service sends it now; `andon actions` shows what {target} answered."

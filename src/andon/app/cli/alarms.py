@@ -19,6 +19,7 @@ from andon.app.cli.filters import (
     Machine,
     Rows,
     Since,
+    Site,
     UntilNow,
     named_options,
 )
@@ -49,54 +50,65 @@ if TYPE_CHECKING:
 
 _SHELF = "8h"
 
-AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
+AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms active` shows it.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did it (default: you).")]
+
+
+#: The lists of ``andon alarms``; each was an option of its own.
+LISTS = ("active", "stale", "shelved", "all", "chattering", "floods")
+_LISTED = (
+    "active: what is active, not acknowledged first; stale: active for more than a day; shelved: shelved, and until "
+    "when; all: every alarm, newest first; chattering: three times in a minute; floods: floods, and what came first."
+)
 
 
 def alarms(
+    which: Annotated[str | None, typer.Argument(metavar="[LIST]", help=_LISTED)] = None,
     since: Since = None,
     until: UntilNow = None,
     host: Host = None,
-    site: Annotated[str | None, typer.Option(help="This site.")] = None,
+    site: Site = None,
     area: Area = None,
     line: Line = None,
     machine: Machine = None,
-    place: Annotated[str | None, typer.Option(help="A site, area, line, machine or host of this name.")] = None,
-    active: Annotated[bool, typer.Option("--active", help="List what is active, what nobody saw first.")] = False,
-    stale: Annotated[bool, typer.Option("--stale", help="List what has been active for more than a day.")] = False,
-    shelved: Annotated[bool, typer.Option("--shelved", help="List what is shelved, with the end of it.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="List every alarm, the newest first.")] = False,
-    chattering: Annotated[bool, typer.Option("--chattering", help="List what came three times in a minute.")] = False,
-    floods: Annotated[bool, typer.Option("--floods", help="List the floods, and what came first in each.")] = False,
+    place: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this site, area, line, machine or host.")
+    ] = None,
+    active: Annotated[bool, typer.Option("--active", hidden=True)] = False,
+    stale: Annotated[bool, typer.Option("--stale", hidden=True)] = False,
+    shelved: Annotated[bool, typer.Option("--shelved", hidden=True)] = False,
+    everything: Annotated[bool, typer.Option("--all", hidden=True)] = False,
+    chattering: Annotated[bool, typer.Option("--chattering", hidden=True)] = False,
+    floods: Annotated[bool, typer.Option("--floods", hidden=True)] = False,
     limit: Rows = LISTED,
     as_json: Json = False,
 ) -> None:
-    """Show how good the alarms are, beside the targets of ISA-18.2; or list alarms.
+    """Show how good the alarms are, next to the targets of ISA-18.2, or list alarms.
 
-    An alarm is a log of WARNING or worse: a code (or problem) at a machine or host. The figures are those of the last
-    30 days unless told otherwise.
+    An alarm is a log of WARNING or worse: a code (or problem) at a machine or host. Figures cover the last 30 days
+    unless --since says otherwise.
 
-    Example: andon alarms --since 30d --area press-shop
+    Examples: andon alarms active --line 3
+
+    andon alarms --since 30d --area press-shop
     """
-    lists: dict[AlarmList, bool] = {"active": active, "stale": stale, "shelved": shelved, "all": everything}
-    chosen = [name for name, on in (*lists.items(), ("chattering", chattering), ("floods", floods)) if on]
-    if len(chosen) > 1:
-        raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
-    settings = command_settings()
-    zone = ZoneInfo(settings.time_zone)
+    options = dict(zip(LISTS, (active, stale, shelved, everything, chattering, floods), strict=True))
+    chosen = _chosen_list(which, [name for name, on in options.items() if on])
+    zone = ZoneInfo((settings := command_settings()).time_zone)
     with named_options():
         start, end = window(since, until, settings.time_zone, 30 * DAY)
-    where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
+    asked = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
-        read = read_names(visitor, where)
+        read = read_names(visitor, asked)
         where = read.query
-        if (which := next((one for one, on in lists.items() if on), None)) is not None:
-            _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, read, as_json)
-        elif chosen == ["chattering"]:
+        if chosen in ("active", "stale", "shelved", "all"):
+            found = visitor.read(store.alarms.listing, chosen, time.time(), where, limit)
+            _show_list(found, chosen, zone, read, as_json)
+        elif chosen == "chattering":
             _show_chattering(visitor.read(store.alarms.counts, start, end, where), limit, read, as_json)
         else:
             report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
-            if chosen == ["floods"]:
+            if chosen == "floods":
                 print_found(
                     read,
                     report.figures.floods[-limit:],
@@ -112,13 +124,23 @@ def alarms(
                 _show_figures(report, now, zone, as_json)
 
 
+def _chosen_list(which: str | None, options: list[str]) -> Any:
+    """The list that is asked for, by its name or a former option; None for the figures. Raises typer.BadParameter."""
+    named = [which.lower(), *options] if which is not None else options
+    if named and named[0] not in LISTS:
+        raise typer.BadParameter(f"{which!r} is not a list: write one of {', '.join(LISTS)}", param_hint="LIST")
+    if len(set(named)) > 1:
+        raise typer.BadParameter("choose one list", param_hint=f"--{named[1]}")
+    return named[0] if named else None
+
+
 def ack(
     alarm: AlarmId,
-    note: Annotated[str | None, typer.Option("--note", help="What is being done about it.")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What is being done about it.")] = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Acknowledge an alarm: somebody saw it. That holds until it becomes active again.
+    """Acknowledge an alarm. It stays acknowledged until it becomes active again.
 
     Example: andon ack 17 --note "fitter called"
     """
@@ -135,13 +157,13 @@ def ack(
 
 def shelve(
     alarm: AlarmId,
-    lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="For how long: 30m, 8h, 2d.")] = _SHELF,
-    note: Annotated[str | None, typer.Option("--note", help="Why; needed.")] = None,
+    lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="For how long: 30m, 8 hours, 2d.")] = _SHELF,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why (required).")] = None,
     end: Annotated[bool, typer.Option("--end", help="Put it back on the active list now.")] = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Take an alarm off the active list for a time. It comes back by itself, and is counted all the while.
+    """Take an alarm off the active list for a while. It comes back by itself and is counted all the time.
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
@@ -166,7 +188,7 @@ def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, read: 
         "active": "No alarm is known to be active.",
         "stale": "No alarm has been active for a day.",
         "shelved": "No alarm is shelved.",
-        "all": "No alarm so far.",
+        "all": "No alarm yet.",
     }
     first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>"))
     aside = "why?" if which == "shelved" else "seen by?"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.cells import cell_len
 
-from andon.app.cli.filters import Since, Until, time_of
+from andon.app.cli.filters import Since, Until, named_options
 from andon.app.cli.logs import as_object as log_object
 from andon.app.cli.output import (
     command_settings,
@@ -27,6 +27,7 @@ from andon.app.investigation import investigator, present
 from andon.core.text import counted
 from andon.insight.ask.conversation import Watch
 from andon.insight.ask.retrieval import Inquiry
+from andon.insight.filters import span
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -40,29 +41,33 @@ def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")],
     since: Since = None,
     until: Until = None,
-    host: Annotated[str | None, typer.Option(help="Logs of this host; * and ? stand for anything.")] = None,
-    line: Annotated[
-        str | None, typer.Option("--line", help="Logs of this line, machine, area or site; * and ? as well.")
+    host: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only logs of this host; * and ? are wildcards.")
     ] = None,
-    service: Annotated[str | None, typer.Option(help="Logs of this service; * and ? as well.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the answer with the logs it cites.")] = False,
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="NAME", help="Only logs of this line, machine, area or site.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(metavar="NAME", help="Only logs of this service.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the answer and the logs it cites.")] = False,
 ) -> None:
-    """Ask about the history in your own words; the answer cites the logs it rests on.
+    """Ask about the history in your own words. The answer cites the logs it relies on.
 
-    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and what is asked for (the
-    most frequent, what is new, what about log 514, how do I fix F30004) are read from the question, in English or
-    German. Without a model the answer is what the database holds about it.
+    Andon reads times (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and the kind of
+    question (the most frequent, what is new, what about log 514, how do I fix F30004) from the question, in English or
+    German. Without a model, it answers with what the database holds.
 
     Example: andon ask "why did line 3 stop last night?"
     """
     if not question.strip():
         raise typer.BadParameter("say what you want to know", param_hint="QUESTION")
     settings = command_settings()
+    with named_options():
+        begin, end = span(since, until, settings.time_zone)
     inquiry = Inquiry(
         text=question.strip(),
         now=present(settings),
-        since=time_of("since", since, settings.time_zone),
-        until=time_of("until", until, settings.time_zone),
+        since=begin,
+        until=end,
         host=host,
         place=line,
         service=service,

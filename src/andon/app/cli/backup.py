@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 def backup(
     path: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[PATH]", help="A directory, or a new file; `backups` in the data directory if not given."
-        ),
+        typer.Argument(metavar="[PATH]", help="A directory or a new file (default: `backups` in the data directory)."),
     ] = None,
     keep: Annotated[
         int | None,
-        typer.Option("--keep", min=1, metavar="N", help="Remove all but the newest N backups from that directory."),
+        typer.Option(
+            "--keep", min=1, metavar="N", help="Keep the newest N backups in that directory and remove older ones."
+        ),
     ] = None,
     with_secrets: Annotated[
-        bool, typer.Option("--with-secrets", help="Take .env along, and an andon.toml that may hold secrets.")
+        bool, typer.Option("--with-secrets", help="Include .env, and an andon.toml that may hold secrets.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write database, broker store, runbooks and settings to one file, while Andon runs or not, and check it.
+    """Back up database, broker store, runbooks and settings to one checked file, while Andon runs or not.
 
-    Every log that the broker had confirmed when the backup began is in it. The file holds what your logs hold: it is
-    made for its user alone.
+    The backup holds every log that the broker had confirmed when it began. It is as sensitive as your logs: only the
+    user who made the file can read it.
 
     Example: andon backup /mnt/backups --keep 14
     """
@@ -64,10 +64,12 @@ def _print(made: Made, *, inside: bool) -> None:
     if made.removed:
         console.print(plain(f"{counted(len(made.removed), 'older backup')} removed."), soft_wrap=True)
     if made.noted:
-        errors.print(plain(f"`andon doctor` does not know of it: {made.noted}."), style="dim", soft_wrap=True)
+        errors.print(
+            plain(f"`andon doctor` does not know about this backup: {made.noted}."), style="dim", soft_wrap=True
+        )
     if inside:
         errors.print(
-            plain("It lies on the same disk as the data: copy it to another machine, or name a directory there."),
+            plain("The backup is on the same disk as the data: copy it to another machine, or give a directory there."),
             style="dim",
             soft_wrap=True,
         )
@@ -80,7 +82,7 @@ def contents(manifest: Manifest) -> Iterator[str]:
     yield f"Database ({kind}, schema revision {held.revision}): {counted(held.logs, 'log')}."
     if manifest.streams:
         messages = sum(stream.messages for stream in manifest.streams)
-        waiting = f", {counted(manifest.waiting, 'log')} of them to be recorded" if manifest.waiting else ""
+        waiting = f", {counted(manifest.waiting, 'log')} of them still to be recorded" if manifest.waiting else ""
         yield f"Broker: {counted(messages, 'message')} in {counted(len(manifest.streams), 'stream')}{waiting}."
 
 

@@ -60,24 +60,27 @@ EXPLAINED_BY = {
 
 
 def demo(
-    data_dir: Annotated[Path, typer.Option(help="Directory of the demo's own data; emptied first.")] = Path(
-        "data/demo"
-    ),
+    data_dir: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory of the demo's own data; emptied first.")
+    ] = Path("data/demo"),
     once: Annotated[
         bool, typer.Option("--once", help="End after the summary, as without a terminal; for tests and CI.")
     ] = False,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="Keep running until Ctrl-C, as on a terminal; the plant goes on meanwhile.")
-    ] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep running until Ctrl-C, as on a terminal.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    rows: Annotated[int, typer.Option(min=1, help="Problems listed at the end.")] = 12,
+    rows: Annotated[
+        int, typer.Option("--limit", "-n", "--rows", min=1, help="List at most N problems at the end.")
+    ] = 12,
 ) -> None:
-    """Start everything in a directory of its own with a plant whose bad night happens now, and show it on the page.
+    """Show a demo plant and its bad night on the page, with data of its own.
+
+    The demo starts its own service, sends the logs of the night through the broker, and sends no ticket or message to
+    your connected systems.
 
     Example: andon demo
     """
     if once and stay:
-        raise typer.BadParameter("either ends after the summary or stays: give one of --once and --stay")
+        raise typer.BadParameter("choose one of --once and --stay")
     base = demo_settings()
     try:
         prepare_directory(data_dir, base.file_access)
@@ -145,7 +148,7 @@ def free_port_near(host: str, port: int) -> int:
             else:
                 return int(probe.getsockname()[1])
     raise DemoError(
-        f"{host} is no address of this machine to listen on ({problem}); correct ANDON_NATS_HOST and ANDON_HTTP_HOST"
+        f"{host} is not an address of this machine ({problem}): correct ANDON_NATS_HOST and ANDON_HTTP_HOST"
     )
 
 
@@ -259,7 +262,7 @@ def print_summary(settings: Settings, rows: int) -> None:
         f"{counted(sizes.rejects, 'message')} could not be understood."
     )
     console.print(f"\nLook further:  export ANDON_DATA_DIR={settings.data_dir}", soft_wrap=True)
-    console.print("               .venv/bin/andon alarms --active; .venv/bin/andon report --shift")
+    console.print("               .venv/bin/andon alarms active; .venv/bin/andon report --shift")
     console.print('               .venv/bin/andon ask "why did line 3 stop?"')
 
 

@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 
 
 def diff(
-    pattern: Annotated[int | None, id_argument("[PATTERN]", "Id of a problem, as `andon patterns` shows it.")] = None,
+    pattern: Annotated[int | None, id_argument("[PROBLEM]", "Id of a problem, as `andon problems` shows it.")] = None,
     since: Since = None,
     until: UntilNow = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Compare with the time from here to --since, instead of with other problems.")
+        str | None,
+        typer.Option(metavar="TIME", help="Compare with the logs from here to --since, not with other problems."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Most differences listed.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="List at most N differences.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Say what is different about a problem's logs, or about those of a time: firmware, line, shift, lot, any field.
+    """Show what is different about a problem's logs, or about the logs of a period: firmware, line, shift, lot, any
+    field.
 
-    With PATTERN its logs are held against all others of the same time (the last 30 days unless told otherwise).
-    Without, or with --baseline, the logs since --since (the last 8 hours) are held against those before.
+    With PROBLEM, its logs are compared with all other logs of the same period (default: the last 30 days). Without
+    PROBLEM, or with --baseline, the logs from --since on (default: the last 8 hours) are compared with earlier ones.
 
     Example: andon diff 12 --since 7d
     """
@@ -52,7 +54,7 @@ def diff(
 
 def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
-    console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
+    console.print(f"{counted(found.inside, 'log')} compared with {counted(found.outside, 'other log')}.")
     for one in found.differences:
         console.print(plain(f"  {sentence(one)}"), soft_wrap=True)
     if found.note:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, disk, database, broker, service and model, and say what to do. Exit status 1 if something fails.
+    """Check settings, disk, database, broker, service and model, and say what to do. Exits with 1 if one fails.
 
     Example: andon doctor
     """

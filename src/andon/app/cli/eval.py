@@ -35,13 +35,13 @@ class EvalFailed(AndonError):
 
 
 def _least(what: str) -> Any:
-    return typer.Option(min=0.0, max=1.0, help=f"Least rate of {what}.")
+    return typer.Option(min=0.0, max=1.0, metavar="RATE", help=f"Fail below this rate of {what}, 0 to 1.")
 
 
 class LeastRates(NamedTuple):
     """The least that each rate must be."""
 
-    min_category: Annotated[float | None, _least("right categories, 0 to 1")] = None
+    min_category: Annotated[float | None, _least("right categories")] = None
     min_component: Annotated[float | None, _least("named components")] = None
     min_cause: Annotated[float | None, _least("right causes")] = None
     min_first_check: Annotated[float | None, _least("useful first checks")] = None
@@ -62,35 +62,46 @@ class LeastRates(NamedTuple):
 def evaluate(
     cases: Annotated[
         Path | None,
-        typer.Option("--cases", help="Your own cases: a YAML file or a directory of them, in place of Andon's."),
+        typer.Option("--cases", metavar="PATH", help="Your own cases: a YAML file, or a directory of them."),
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", help="Only cases with this tag or of this family; repeat it to narrow down."),
+        typer.Option("--tag", metavar="TAG", help="Only cases with this tag or family; repeat to narrow down."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many cases, spread over the families.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Ask this provider instead of the configured one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Ask this model.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Ask at most N cases, spread over the families.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Ask this provider, not the configured one.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Ask this model.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Questions at once; 1 for a model on this box, else 4.")
+        int | None,
+        typer.Option(min=1, max=64, help="Ask N questions at once (default: 1 for a model on this machine, else 4)."),
     ] = None,
     judge: Annotated[
-        bool, typer.Option("--judge", help="Let the model also rate the prose, 1 to 5; no part of the scores.")
+        bool, typer.Option("--judge", help="Also let the model rate the prose, 1 to 5; the scores ignore it.")
     ] = False,
-    price_in: Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens read.")] = None,
-    price_out: Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens written.")] = None,
+    price_in: Annotated[
+        float | None, typer.Option(min=0.0, metavar="PRICE", help="Price of a million input tokens.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option(min=0.0, metavar="PRICE", help="Price of a million output tokens.")
+    ] = None,
     *,
     least: LeastRates,
-    baseline: Annotated[Path | None, typer.Option(help="A former --json to compare with.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show for every case what missed, and why.")] = False,
-    list_only: Annotated[bool, typer.Option("--list", help="List the cases; ask nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every answer, score and reason.")] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An earlier --json output to compare with.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show what each case missed, and why.")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="List the cases and ask nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every answer, score and reason.")] = False,
 ) -> None:
     """Measure the explanations of a provider on labelled cases, scored without a model.
 
-    Answers with rates and their 95 % intervals, tokens, cost and latency. What the provider failed to answer at all
-    (unreachable, misconfigured) is reported apart. Ctrl-C ends it with a report of what there is. Exit status 1 if
-    nothing was measured or a least rate was missed.
+    Prints rates with 95 % intervals, tokens, cost and latency. Cases that the provider did not answer at all
+    (unreachable, misconfigured) are reported separately. Ctrl-C ends with a report of what was measured. Exits with 1
+    if nothing was measured or a rate is below its minimum.
 
     Example: andon eval --provider PLAYBOOK --min-category 0.7
     """
@@ -100,7 +111,7 @@ def evaluate(
         list_cases(chosen, as_json=as_json)
         return
     if not chosen:
-        raise EvalFailed("no case was chosen: see what there is with `andon eval --list`.")
+        raise EvalFailed("no case matches: `andon eval --list` lists them.")
     plan = Plan(concurrency=concurrency, judge=judge, prices=Prices(price_in, price_out), least=least.by_rate())
     measure_and_tell(settings, chosen, plan, baseline=baseline, verbose=verbose, as_json=as_json)
 

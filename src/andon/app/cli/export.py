@@ -33,23 +33,26 @@ def export(
     out: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Where to; its name says the format: .csv, .jsonl, .parquet, or .csv.gz."
+            metavar="[FILE]", help="File to write; its name sets the format: .csv, .jsonl, .parquet or .csv.gz."
         ),
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl or parquet; jsonl on standard output unless given.")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="csv, jsonl or parquet (default on standard output: jsonl)."),
     ] = None,
     *,
     which: LogFilters,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Export at most N logs (default: all).")
+    ] = None,
     redact: Redact = False,
 ) -> None:
-    """Write stored logs, oldest first, to FILE or to standard output.
+    """Export stored logs, oldest first, to FILE or to standard output.
 
-    In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
-    `parquet`; where it is missing, the command that installs it is named.
+    In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
+    `parquet`; if it is missing, the message names the command that installs it.
 
-    With --redact secrets become [secret 1] and so on, the same number for the same secret throughout the file.
+    --redact replaces secrets by numbered marks, the same number for the same secret throughout the file.
 
     Example: andon export night.csv --since 12h --severity ERROR
     """

@@ -20,9 +20,9 @@ LISTED = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
 Redact = Annotated[
-    bool, typer.Option("--redact", help="Put [secret 1] and so on for passwords, tokens, keys and the like.")
+    bool, typer.Option("--redact", help="Replace passwords, tokens, keys and other secrets by numbered marks.")
 ]
-Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")]
+Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="List at most N rows.")]
 
 
 def id_argument(metavar: str, text: str) -> Any:
@@ -30,14 +30,23 @@ def id_argument(metavar: str, text: str) -> Any:
     return typer.Argument(metavar=metavar, min=1, max=ID_MAX, help=text)
 
 
-ProblemId = Annotated[int, id_argument("PATTERN", "Id of the problem, as `andon patterns` shows.")]
-Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
-Until = Annotated[str | None, typer.Option(help="Before this time.")]
-UntilNow = Annotated[str | None, typer.Option(help="Before this time; the present unless given.")]
-Host = Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")]
-Area = Annotated[str | None, typer.Option(help="This area; `area 2` finds A2.")]
-Line = Annotated[str | None, typer.Option(help="This line; `line 3` finds L3.")]
-Machine = Annotated[str | None, typer.Option(help="This machine; `press 4` finds PRESS-04.")]
+ProblemId = Annotated[int, id_argument("PROBLEM", "Id of the problem, as `andon problems` shows it.")]
+AboutProblem = Annotated[
+    int | None,
+    typer.Option("--problem", "--pattern", metavar="ID", min=1, max=ID_MAX, help="Only what is about this problem."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="From this time on: 02:00, yesterday 14:00, 2025-01-15, or an age such as 8h."),
+]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")]
+UntilNow = Annotated[str | None, typer.Option(metavar="TIME", help="Before this time (default: now).")]
+Host = Annotated[str | None, typer.Option(metavar="NAME", help="Only this host; * and ? are wildcards.")]
+Site = Annotated[str | None, typer.Option(metavar="NAME", help="Only this site; * and ? are wildcards.")]
+Area = Annotated[str | None, typer.Option(metavar="NAME", help="Only this area; `area 2` finds A2.")]
+Line = Annotated[str | None, typer.Option(metavar="NAME", help="Only this line; `line 3` finds L3.")]
+Machine = Annotated[str | None, typer.Option(metavar="NAME", help="Only this machine; `press 4` finds PRESS-04.")]
+Service = Annotated[str | None, typer.Option(metavar="NAME", help="Only this service; * and ? are wildcards.")]
 
 
 class LogFilters(NamedTuple):
@@ -45,19 +54,23 @@ class LogFilters(NamedTuple):
 
     since: Since = None
     until: Until = None
-    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None
-    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None
+    severity: Annotated[
+        str | None,
+        typer.Option(metavar="SEVERITY", help="This severity and worse, such as WARNING or warn."),
+    ] = None
+    service: Service = None
     host: Host = None
     text: Annotated[
-        str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
+        str | None, typer.Option(help="Only logs with these words, or words that begin so; phrases in double quotes.")
     ] = None
-    pattern: Annotated[int | None, typer.Option(min=1, max=ID_MAX, help="Logs of this problem.")] = None
-    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None
+    problem: AboutProblem = None
+    site: Site = None
     area: Area = None
     line: Line = None
     machine: Machine = None
     field: Annotated[
-        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Only this value of a context field: firmware=2.1.4; repeatable."),
     ] = None
 
     def query(self, zone: str, *, limit: int, oldest_first: bool) -> LogQuery:
@@ -65,7 +78,7 @@ class LogFilters(NamedTuple):
         given = self._asdict()
         with named_options():
             return filters.log_query(
-                zone, pattern_id=given.pop("pattern"), limit=limit, oldest_first=oldest_first, **given
+                zone, pattern_id=given.pop("problem"), limit=limit, oldest_first=oldest_first, **given
             )
 
 

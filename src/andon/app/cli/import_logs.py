@@ -49,24 +49,29 @@ class ImportFailed(AndonError):
 def import_logs(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH…", help="Files, directories or globs, packed or not; - reads standard input."),
+        typer.Argument(metavar="PATH", help="Files, directories or globs, compressed or not; - reads standard input."),
     ],
-    service: Annotated[str, typer.Option(help="Service of lines that name none; else the file's name.")] = "",
-    host: Annotated[str, typer.Option(help="Host of lines that name none.")] = "",
-    severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of lines that name none.")] = "",
+    service: Annotated[
+        str, typer.Option(metavar="NAME", help="Service of lines without one (default: the name of the file).")
+    ] = "",
+    host: Annotated[str, typer.Option(metavar="NAME", help="Host of lines without one.")] = "",
+    severity: Annotated[
+        str, typer.Option("--severity", "-s", metavar="SEVERITY", help="Severity of lines without one.")
+    ] = "",
     place: Annotated[
-        str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
+        str | None,
+        typer.Option(metavar="PLACE", help="Where it happened: site.area.line.machine, or the first parts of it."),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of the files, such as cp1252.")] = "auto",
-    again: Annotated[bool, typer.Option("--again", help="Import also what was imported before.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be kept; import nothing.")] = False,
+    encoding: Annotated[str, typer.Option(metavar="NAME", help="Encoding of the files, such as cp1252.")] = "auto",
+    again: Annotated[bool, typer.Option("--again", help="Import files again that were imported before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be kept, and import nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Read logs from files that exist already, each once.
+    """Import logs from existing files, each file once.
 
-    What was imported before is not imported again, whatever the file is called by now. Logs are stored and counted,
-    explained after everything that happens now, and announce nothing. Directories are read with all below them; gzip,
-    bzip2, xz and journals of systemd are unpacked. An import that was stopped goes on where it was.
+    Content that was imported before is not imported again, even under another file name. Imported logs are stored and
+    counted; they are explained after current problems, and nobody is notified of them. Directories are read with all
+    their subdirectories; gzip, bzip2, xz and systemd journals are unpacked. A stopped import resumes where it stopped.
 
     Examples: andon import /var/log/press --place graz.press.l2
 
@@ -79,7 +84,7 @@ def import_logs(
     try:
         asyncio.run(command.run(dry_run=dry_run))
     except KeyboardInterrupt:
-        errors.print("stopped; the same command goes on where it was")
+        errors.print("Stopped. Run the same command again to resume.")
         raise typer.Exit(130) from None
 
 
@@ -135,12 +140,12 @@ class _Command:
             followed=await asyncio.to_thread(self._followed),
             again=self._again,
         )
-        away = watch_broker(connection, _say_away, lambda: errors.print("the broker is back"))
+        away = watch_broker(connection, _say_away, lambda: errors.print("The broker is back."))
         with self._progress() as progress, away:
             done = [await self._one(importer, path, progress) for path in self._paths]
         if importer.unsure:
             errors.print(
-                "what a stopped import sent in its last second cannot be looked up any more: it may be stored twice"
+                "The last second of the stopped import can no longer be looked up: its logs may be stored twice."
             )
         return done
 
@@ -172,12 +177,12 @@ class _Command:
                 yield ledger
             return
         if self._settings.embedded_broker and data.is_dir():
-            raise ConfigError(f"{data} is closed to you: run this as the user who runs Andon, or as root (sudo)")
+            raise ConfigError(f"you may not write to {data}: run this as the user that runs Andon, or as root (sudo)")
         state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
         with Ledger(Path(state) / OWN_LEDGER, self._settings.file_access) as ledger, _alone(ledger.lock):
             if not self._as_json:
                 errors.print(
-                    plain(f"What you import is noted in {ledger.path}: imports of other users do not know it.")
+                    plain(f"Your imports are recorded in {ledger.path}, which the imports of other users do not see.")
                 )
             yield ledger
 
@@ -193,7 +198,7 @@ class _Command:
             return
         about = "" if preview.exact else "about "
         what = f"{about}{counted(preview.logs, 'log')} in {counted(len(self._paths), 'file')}"
-        kept = "" if preview.sentences else "; no rule of retention removes any"
+        kept = "" if preview.sentences else "; no retention rule removes any"
         print_outcome(None, [f"{what}; nothing was imported{kept}"], as_json=False)
 
     def _say(self, done: list[Imported], preview: Preview, seconds: float) -> None:
@@ -203,7 +208,7 @@ class _Command:
             return
         for one in done:
             if one.outcome == "failed" and len(done) > 1:
-                errors.print(plain(f"not imported: {one.reason}"))
+                errors.print(plain(f"Not imported: {one.reason}"))
         print_outcome(None, [_sentence(done, logs, size, seconds)], as_json=False)
 
 
@@ -212,9 +217,9 @@ def _sentence(done: list[Imported], logs: int, size: int, seconds: float) -> str
     said = [f"{counted(logs, 'log')} imported{rate}"]
     for outcome, text in (
         ("known", "imported before"),
-        ("grown", "grown since the last import: what is new was imported"),
-        ("resumed", "gone on with where an import was stopped"),
-        ("followed", "followed from the start, so left out"),
+        ("grown", "grown since the last import: the new part was imported"),
+        ("resumed", "resumed where an import was stopped"),
+        ("followed", "already followed from the start, so skipped"),
     ):
         if count := sum(one.outcome == outcome for one in done):
             said.append(f"{counted(count, 'file')} {text}")
@@ -222,12 +227,12 @@ def _sentence(done: list[Imported], logs: int, size: int, seconds: float) -> str
     for one in done:
         for reason, count in one.refused.items():
             refused[reason] = refused.get(reason, 0) + count
-    said += [f"{counted(count, 'line')} left out ({reason})" for reason, count in refused.items()]
+    said += [f"{counted(count, 'line')} skipped ({reason})" for reason, count in refused.items()]
     return "; ".join(said)
 
 
 def _say_away(reason: str) -> None:
-    errors.print(plain(f"{reason}: waiting for it"))
+    errors.print(plain(f"{reason}; waiting for it"))
 
 
 async def _end(connection: BusConnection) -> int:
@@ -247,7 +252,7 @@ def _alone(lock: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(
-                f"another import is running (it holds {file.name}): wait for it, then try again"
+                f"another import is running (it holds {file.name}): wait until it ends, then try again"
             ) from None
         yield
 

@@ -129,9 +129,10 @@ def _sentences(settings: Settings, rules: tuple[KeepRule, ...], preview: Preview
         if rule.keep == "none" and not rule.older_than:
             yield f"{what} will not be stored, by {named} ({described(one)})."
         elif rule.keep == "sample":
-            yield f"{what} will be thinned out to one of each problem and hour, by {named}."
+            yield f"{what} will be thinned to one for each problem and hour, by {named}."
         else:
             age = rule.older_than if rule.keep == "none" else max(float(rule.keep), rule.older_than)
             yield f"{what} will be deleted {lasting(age)} after the import, by {named} ({described(one)})."
     if settings.retention_max_bytes:
-        yield f"The database may take {shown_size(settings.retention_max_bytes)}; beyond that the oldest are deleted."
+        size = shown_size(settings.retention_max_bytes)
+        yield f"The database may grow to {size}; beyond that, the oldest logs are deleted."

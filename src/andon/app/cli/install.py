@@ -19,22 +19,23 @@ from andon.core.errors import ConfigError
 
 Root = Annotated[
     Path | None,
-    typer.Option("--root", help="Lay everything in this directory, which stands for the root of a machine."),
+    typer.Option("--root", metavar="DIR", help="Install into this directory, as if it were the root of a machine."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing, and print what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would be done.")]
 
 
 def install(
     root: Root = None,
     dry_run: DryRun = False,
     python: Annotated[
-        Path | None, typer.Option(help="Interpreter of the service, of the version that this runs on.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Python interpreter of the service, of the version that runs this."),
     ] = None,
-    no_start: Annotated[bool, typer.Option("--no-start", help="Start nothing, and restart nothing.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Do not start or restart anything.")] = False,
 ) -> None:
-    """Install this Andon as a service of this machine (systemd), or upgrade the one that is there. Needs root.
+    """Install Andon as a systemd service on this machine, or upgrade the installed one. Needs root.
 
-    Settings and data that are there stay as they are. Nothing is downloaded.
+    Existing settings and data stay as they are. Nothing is downloaded.
 
     Example: sudo .venv/bin/andon install
     """
@@ -56,7 +57,7 @@ def uninstall(
     """
     machine = Machine(root_of(root), dry_run=dry_run, tell=_say)
     if not machine.staged and os.geteuid() != 0 and not dry_run:
-        raise ConfigError("removing the service needs the rights of root: put `sudo` in front of the same command")
+        raise ConfigError("only root can remove the service: run the same command with `sudo`")
     if not is_installed(machine) and not purge:
         raise ConfigError(
             "no service is installed on this machine" if root is None else f"nothing is installed in {root}"

@@ -46,7 +46,7 @@ _PICTURES_MAX = 1_000
 @spread
 def logs(
     which: LogFilters,
-    oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
+    oldest: Annotated[bool, typer.Option("--oldest", help="List the oldest first.")] = False,
     limit: Rows = LISTED,
     as_json: JsonArray = False,
     redact: Redact = False,
@@ -80,16 +80,19 @@ def logs(
 
 
 def show(
-    log_id: Annotated[int, id_argument("ID", "Id of the log, as `andon logs` shows it.")],
+    log_id: Annotated[int, id_argument("ID", "Id of the log, as `andon logs` lists it.")],
     as_json: Json = False,
     save_pictures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
+        Path | None, typer.Option(metavar="DIR", help="Write the pictures of the log to files in this directory.")
     ] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write the bytes it came in to standard output; kept where they are no UTF-8.")
+        bool,
+        typer.Option(
+            "--raw", help="Write its original bytes to standard output; Andon keeps them if they are not UTF-8."
+        ),
     ] = False,
 ) -> None:
-    """Show one log with its context, its analysis and its pictures.
+    """Show one log with its context, its explanation and its pictures.
 
     Example: andon show 42 --save-pictures pictures
     """
@@ -120,7 +123,9 @@ def show(
 def write_raw(row: StoredLog) -> None:
     """The log's bytes on standard output. Raises NotFound where none are kept."""
     if row.raw is None:
-        raise NotFound(f"no raw bytes of log {row.id} are kept: they were UTF-8, and `andon show {row.id}` tells all")
+        raise NotFound(
+            f"no raw bytes of log {row.id} are kept: they were UTF-8, and `andon show {row.id}` shows all of them"
+        )
     sys.stdout.buffer.write(row.raw)
 
 
@@ -165,7 +170,7 @@ def print_log(row: StoredLog, settings: Settings) -> None:
         "host": row.hostname,
         "service": row.service,
         "place": place,
-        "pattern": str(row.pattern_id or ""),
+        "problem": str(row.pattern_id or ""),
         "message": row.message,
         "context": row.context,
         "notes": row.notes,
@@ -173,5 +178,5 @@ def print_log(row: StoredLog, settings: Settings) -> None:
         "stored": f"{shown_time(row.created_at, settings.time_zone)}, {message_of(row)}",
     }
     print_facts(facts)
-    title = f"analysis: {rung_label(row)}"
+    title = f"explanation: {rung_label(row)}"
     console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))

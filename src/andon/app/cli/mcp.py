@@ -12,9 +12,9 @@ from andon.insight.ask.mcp_server import require_extra, serve
 
 
 def mcp() -> None:
-    """Serve the history to an MCP client over standard input and output: reading tools only, nothing can be changed.
+    """Serve the history to an MCP client over standard input and output, read-only.
 
-    The client starts this command itself; a person sees nothing. Needs the extra `mcp`.
+    The MCP client starts this command itself; it prints nothing for people. Needs the extra `mcp`.
 
     Example: {"mcpServers": {"andon": {"command": "andon", "args": ["mcp"]}}}
     """

@@ -51,7 +51,9 @@ _ASKED = {
 def print_trust(models: list[ModelTrust]) -> None:
     """What each model is worth and why, with what its answers reached."""
     if not models:
-        console.print("No model is measured yet: `andon run` does so by itself, `andon models qualify` at once.")
+        console.print(
+            "No model is measured yet. `andon run` measures models by itself, `andon models qualify` at once."
+        )
         return
     for one in models:
         sentence = f"{one.sentence}."

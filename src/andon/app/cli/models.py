@@ -32,6 +32,7 @@ from andon.app.cli.output import (
     print_json,
     print_listing,
 )
+from andon.app.cli.shapes import Group
 from andon.core.errors import ConfigError
 from andon.core.text import printable_json, shown_size
 from andon.core.threads import in_daemon_thread
@@ -47,20 +48,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(
-    help="Models and what they are worth: list, show, pull, qualify.", invoke_without_command=True, add_completion=False
-)
+app = typer.Typer(cls=Group, invoke_without_command=True, add_completion=False)
 
 NameArgument = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given.")
+    str | None, typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b (default: the configured one).")
 ]
 
 
 @app.callback()
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """Show what the configured models are worth, and list those of Ollama, or the model file of EMBEDDED.
+    """Show what the configured models are worth; list, pull or measure models.
 
-    Rates stand with the bounds between which the true one lies, each with 90 %; docs/models.md explains them.
+    Without a command, shows what the configured models are worth and lists the models of Ollama, or the model file of
+    EMBEDDED. Rates come with the bounds of their 90 % interval; docs/models.md explains them.
 
     Example: andon models, then andon models pull
     """
@@ -80,7 +80,10 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
-    """List the models of the configured Ollama, or the model file of EMBEDDED."""
+    """List the models of the configured Ollama, or the model file of EMBEDDED.
+
+    Example: andon models list
+    """
     found = print_models(command_settings(), quiet=as_json)
     if as_json:
         print_json(found)
@@ -106,7 +109,7 @@ def print_models(settings: Settings, *, quiet: bool) -> list[Any]:
         print_listing(names, map(model_row, found))
     if not any(model.configured for model in found):
         missing = configured(settings)
-        console.print(plain(f"The configured model {missing} is not there: andon models pull {missing}"))
+        console.print(plain(f"The configured model {missing} is missing. Get it with: andon models pull {missing}"))
     return found
 
 
@@ -118,13 +121,13 @@ def has_list(settings: Settings) -> bool:
 
 @app.command("qualify")
 def qualify_command(
-    again: Annotated[bool, typer.Option("--again", help="Forget what was answered, and ask everything anew.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Forget earlier answers and ask everything again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the configured models on labelled cases now, and say what they are worth.
+    """Measure the configured models on labelled cases now, and show what they are worth.
 
-    A service does so by itself, in the gaps between real questions. Each case is a call of the model; Ctrl-C keeps what
-    was answered.
+    The service does this by itself, in the gaps between real questions. Each case is one call of the model. Ctrl-C
+    keeps the answers so far.
 
     Example: andon models qualify
     """
@@ -135,7 +138,7 @@ def qualify_command(
 
 @app.command("show")
 def show_command(name: NameArgument = None, as_json: Json = False) -> None:
-    """Show a model: size, abilities, and the context it works with. An EMBEDDED file is loaded for that.
+    """Show a model: size, abilities, and the context it works with. For EMBEDDED, this loads the file.
 
     Example: andon models show deepseek-r1:1.5b
     """
@@ -165,9 +168,9 @@ def show_command(name: NameArgument = None, as_json: Json = False) -> None:
 @app.command("pull")
 def pull_command(
     name: NameArgument = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each report as a line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
-    """Fetch a model into Ollama, with its progress. What has come stays: run it again to go on.
+    """Pull a model into Ollama and show the progress. Ollama keeps what has arrived: run it again to continue.
 
     Example: andon models pull deepseek-r1:1.5b
     """

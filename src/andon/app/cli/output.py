@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from andon.core.lengths import read_seconds
 from andon.core.moments import told
 from andon.core.settings import whereabouts
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import json_escaped, printable, printable_json
-from andon.core.times import local, read_span
+from andon.core.times import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -154,11 +155,20 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
 
 
 def span_seconds(value: str, option: str) -> float:
-    """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
+    """Seconds of a length of time from the user: ``30m``, ``8h``, ``2d``. Raises typer.BadParameter."""
     try:
-        return read_span(value).total_seconds()
+        return read_seconds(value)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def wait_seconds(value: str, option: str, least: float, most: float) -> float:
+    """Seconds to wait: a number of them, or a length of time such as ``2m``. Raises typer.BadParameter."""
+    bare = value.strip()
+    seconds = float(bare) if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", bare) else span_seconds(value, option)
+    if not least <= seconds <= most:
+        raise typer.BadParameter(f"write {least:g} to {most:g} seconds", param_hint=option)
+    return seconds
 
 
 def print_wrapped(text: str) -> None:

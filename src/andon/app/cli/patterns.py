@@ -1,13 +1,11 @@
-"""``andon patterns``: the problems that were found, what is known about each, joining and separating them."""
+"""``andon problems``: the problems that were found, what is known about each, joining and separating them."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 from zoneinfo import ZoneInfo
 
 import typer
-from typer.core import TyperGroup
 
 from andon.app.cli.filters import LISTED, Json, JsonArray, id_argument, time_of
 from andon.app.cli.output import (
@@ -23,6 +21,7 @@ from andon.app.cli.output import (
     user_name,
 )
 from andon.app.cli.problem import print_problem
+from andon.app.cli.shapes import Group
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.calendar import site_shifts
 from andon.store import Visitor, change, problems
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 NEW_SINCE = "24h"
 
 
-class PatternsGroup(TyperGroup):
+class ProblemsGroup(Group):
     """The commands, with a ``--new`` that may stand alone."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -43,19 +42,19 @@ class PatternsGroup(TyperGroup):
 
 
 def with_age(args: list[str]) -> list[str]:
-    """``args`` with an age behind each ``--new`` that stands alone; ages and times begin with a digit.
+    """``args`` with an age behind each ``--new`` that stands alone: at the end, or before another option.
 
     >>> with_age(["--new", "--json"]), with_age(["--new", "8h"])
     (['--new=24h', '--json'], ['--new', '8h'])
     """
-    following = [*args, ""][1:]
+    following = [*args, "-"][1:]
     return [
-        f"--new={NEW_SINCE}" if arg == "--new" and not re.match(r"\d", after) else arg
+        f"--new={NEW_SINCE}" if arg == "--new" and after.startswith("-") else arg
         for arg, after in zip(args, following, strict=True)
     ]
 
 
-app = typer.Typer(invoke_without_command=True, add_completion=False, cls=PatternsGroup)
+app = typer.Typer(invoke_without_command=True, add_completion=False, cls=ProblemsGroup)
 
 
 @app.callback()
@@ -64,18 +63,24 @@ def patterns(
     new: Annotated[
         str | None,
         typer.Option(
-            "--new", metavar="[SINCE]", help=f"Problems first seen since then: 8h, 2025-01-15; {NEW_SINCE} alone."
+            "--new", metavar="[TIME]", help=f"Only problems first seen since then: 8h, yesterday (alone: {NEW_SINCE})."
         ),
     ] = None,
-    top: Annotated[int, typer.Option("--top", "-n", metavar="N", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", "--top", min=1, max=10_000, help="List at most N rows.")
+    ] = LISTED,
     sort: Annotated[
-        str, typer.Option("--sort", help="What comes first: the greatest count, rate, last, first or severity.")
+        str,
+        typer.Option("--sort", metavar="ORDER", help="Sort by count, rate, last, first or severity, highest first."),
     ] = "last",
     as_json: JsonArray = False,
 ) -> None:
-    """List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.
+    """List problems, the one with the newest log first, or show one.
 
-    Example: andon patterns --new 8h --sort count --top 20
+    A problem includes everything merged into it; its rate is logs per hour over the last day. `andon problems 12` shows
+    problem 12.
+
+    Example: andon problems --new 8h --sort count --limit 20
     """
     if context.invoked_subcommand is not None:
         return
@@ -83,7 +88,7 @@ def patterns(
     settings = command_settings()
     since = time_of("new", new, settings.time_zone)
     with Visitor(settings.database) as visitor:
-        rows = visitor.read(problems.listing, top, order, since)
+        rows = visitor.read(problems.listing, limit, order, since)
     zone = settings.time_zone
 
     def row(one: PatternSummary) -> tuple[Cell, ...]:
@@ -97,12 +102,12 @@ def patterns(
 
 @app.command("show")
 def show(
-    pattern_id: Annotated[int, id_argument("ID", "Id of the problem, as `andon patterns` shows it.")],
+    pattern_id: Annotated[int, id_argument("ID", "Id of the problem, as `andon problems` lists it.")],
     as_json: Json = False,
 ) -> None:
-    """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
+    """Show one problem: what it is, where and how often, its explanation, what fixed it, and similar problems.
 
-    Example: andon patterns show 12
+    Example: andon problems show 12
     """
     settings = command_settings()
     with Visitor(settings.database) as visitor:
@@ -112,30 +117,30 @@ def show(
 
 @app.command("merge")
 def merge(
-    child: Annotated[int, id_argument("CHILD", "Id of the pattern that joins the other.")],
-    parent: Annotated[int, id_argument("PARENT", "Id of the problem it becomes part of.")],
+    child: Annotated[int, id_argument("CHILD", "Id of the problem to merge into the other.")],
+    parent: Annotated[int, id_argument("PARENT", "Id of the problem that it becomes part of.")],
     as_json: Json = False,
 ) -> None:
-    """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
+    """Merge two problems: from now on they share counts and explanation. `split` undoes it.
 
-    Example: andon patterns merge 17 12
+    Example: andon problems merge 17 12
     """
     root = change(command_settings().database, problems.merge, child, parent, user_name())
-    sentence = f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it."
+    sentence = f"Problem {child} is now part of problem {root}; `andon problems split {child}` undoes it."
     print_outcome({"pattern_id": child, "problem_id": root}, [sentence], as_json=as_json)
 
 
 @app.command("split")
 def split(
-    pattern_id: Annotated[int, id_argument("ID", "Id of the pattern that leaves its problem.")], as_json: Json = False
+    pattern_id: Annotated[int, id_argument("ID", "Id of the problem to split off.")], as_json: Json = False
 ) -> None:
-    """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
+    """Split a merged problem off again. Andon does not merge the two again by itself.
 
-    Example: andon patterns split 17
+    Example: andon problems split 17
     """
     left = change(command_settings().database, problems.split, pattern_id, user_name())
     sentence = (
-        f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
+        f"Problem {pattern_id} is separate again; it stays apart from problem {left} unless you merge them again."
     )
     print_outcome({"pattern_id": pattern_id, "left_problem_id": left}, [sentence], as_json=as_json)
 
@@ -146,4 +151,4 @@ def checked_sort(value: str) -> PatternSort:
     for order in orders:
         if order == value.lower():
             return order
-    raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
+    raise typer.BadParameter(f"{value!r} is not a sort order: use {', '.join(orders)}", param_hint="--sort")

@@ -51,14 +51,20 @@ REASONS = {
 
 
 def queue(
-    failed: Annotated[bool, typer.Option("--failed", help="Those the model gave no answer for, and why.")] = False,
+    which: Annotated[
+        str | None, typer.Argument(metavar="[failed]", help="failed: list what the model gave up on instead, and why.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", hidden=True, help="The same as failed.")] = False,
     limit: Rows = LISTED,
     as_json: JsonArray = False,
 ) -> None:
     """List the problems that wait for an explanation, the next one first, and why they wait.
 
-    Example: andon queue --failed
+    Example: andon queue failed
     """
+    if which not in (None, "failed"):
+        raise typer.BadParameter(f"{which!r} is not a list: leave it out, or write failed", param_hint="failed")
+    failed = failed or which is not None
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         rows = visitor.read(waiting.listing, failed=failed, limit=limit)
@@ -72,12 +78,12 @@ def queue(
 
 
 def reanalyze(pattern_id: ProblemId, as_json: Json = False) -> None:
-    """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
+    """Ask for a new explanation of a problem, ahead of others. The present one stays until the new one is there.
 
     Example: andon reanalyze 12
     """
     analysis_id = change(command_settings().database, problems.reanalyze, pattern_id, user_name())
-    sentence = f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`."
+    sentence = f"Problem {pattern_id} waits for a new explanation (analysis {analysis_id}); see `andon queue`."
     print_outcome({"pattern_id": pattern_id, "analysis_id": analysis_id}, [sentence], as_json=as_json)
 
 

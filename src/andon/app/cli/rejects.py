@@ -26,21 +26,16 @@ from andon.app.cli.output import (
     shown_time,
     user_name,
 )
+from andon.app.cli.shapes import Group
+from andon.core.lengths import read_seconds
 from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
-from andon.core.settings.retention import parse_age
 from andon.core.text import counted, readable
 from andon.store import Visitor, change, recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
-app = typer.Typer(
-    help="Messages that could not be understood: list, show, retry, delete.",
-    invoke_without_command=True,
-    add_completion=False,
-)
-
-Every = Annotated[bool, typer.Option("--all", help="List those published again, too.")]
+app = typer.Typer(cls=Group, invoke_without_command=True, add_completion=False)
 
 
 @app.callback()
@@ -48,37 +43,37 @@ def rejects(
     context: typer.Context,
     retry: Annotated[
         list[int] | None,
-        typer.Option("--retry", metavar="ID", min=1, max=ID_MAX, help="Publish this reject again; may be repeated."),
+        typer.Option("--retry", min=1, max=ID_MAX, hidden=True),
     ] = None,
-    retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
+    retry_all: Annotated[bool, typer.Option("--retry-all", hidden=True)] = False,
     delete: Annotated[
         list[int] | None,
-        typer.Option("--delete", metavar="ID", min=1, max=ID_MAX, help="Delete this reject; may be repeated."),
+        typer.Option("--delete", min=1, max=ID_MAX, hidden=True),
     ] = None,
-    delete_all: Annotated[bool, typer.Option("--delete-all", help="Delete every reject.")] = False,
+    delete_all: Annotated[bool, typer.Option("--delete-all", hidden=True)] = False,
     limit: Rows = LISTED,
-    every: Every = False,
+    every: Annotated[bool, typer.Option("--all", help="Also list messages that were sent again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List messages that could not be understood, newest first; those published again are left out.
+    """List, show, retry or delete messages that could not be understood.
 
-    Example: andon rejects show 3, then andon rejects --retry 3
+    Without a command, lists them, the newest first, without those that were sent again.
+
+    Example: andon rejects 3, then andon rejects retry 3
     """
     if context.invoked_subcommand is not None:
         return
     if (delete or delete_all) and (retry or retry_all):
-        raise typer.BadParameter("choose --retry or --delete")
+        raise typer.BadParameter("choose one of --retry and --delete")
     if delete or delete_all:
         delete_rejects(delete or [], every=delete_all)
     elif retry or retry_all:
         retry_rejects(retry or [], every=retry_all)
     else:
-        list_command(limit, every, as_json)
+        _list(limit, every, as_json)
 
 
-@app.command("list")
-def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = False) -> None:
-    """List messages that could not be understood, newest first; those published again are left out."""
+def _list(limit: int, every: bool, as_json: bool) -> None:
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         rows = visitor.read(recording.list_rejects, limit, retried=every)
@@ -86,7 +81,7 @@ def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = Fal
         print_json([msgspec.to_builtins(row) | {"text": visible(row.data, 500)} for row in rows])
         return
     if not rows:
-        console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
+        console.print("No rejects: every message was understood." if every else "No rejects need a decision.")
         return
     wide = console.width >= WIDE
     time = shown_time if wide else short_time
@@ -105,11 +100,11 @@ def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = Fal
 
 @app.command("show")
 def show_command(
-    reject_id: Annotated[int, id_argument("ID", "Id of the reject.")],
+    reject_id: Annotated[int, id_argument("ID", "Id of the message, as `andon rejects` lists it.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
 ) -> None:
-    """Show one reject: the reason and the bytes as they came.
+    """Show one message that could not be understood: the reason, and its bytes as they arrived.
 
     Example: andon rejects show 3 --raw > message.bin
     """
@@ -131,26 +126,36 @@ def show_command(
 
 
 @app.command("retry")
-def retry_command(reject_ids: Annotated[list[int], id_argument("ID...", "Ids of the rejects.")]) -> None:
-    """Publish rejects again, byte for byte: after an update that understands them, for example."""
-    retry_rejects(reject_ids, every=False)
+def retry_command(
+    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Send all again that were not sent again yet.")] = False,
+) -> None:
+    """Send messages again, byte for byte, for example after an update that understands them.
+
+    Example: andon rejects retry 3 4
+    """
+    if not (reject_ids or every):
+        raise typer.BadParameter("give ids, or --all")
+    retry_rejects(reject_ids or [], every=every)
 
 
 @app.command("delete")
 def delete_command(
-    reject_ids: Annotated[list[int] | None, id_argument("[ID...]", "Ids of the rejects.")] = None,
+    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Delete those received before: 30d, 12h.")
+        str | None, typer.Option("--older-than", metavar="TIME", help="Delete messages older than this: 30d, 12 hours.")
     ] = None,
-    retried: Annotated[bool, typer.Option("--retried", help="Delete those that were published again.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Delete every reject.")] = False,
+    retried: Annotated[bool, typer.Option("--retried", help="Delete messages that were sent again.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Delete all of them.")] = False,
 ) -> None:
-    """Delete rejects for good, with their bytes; the audit book says who did. Those of 90 days' age go by themselves.
+    """Delete messages and their bytes for good; the audit trail says who did it. Andon deletes them itself in time.
+
+    ANDON_RETENTION_REJECTS says how long they are kept.
 
     Example: andon rejects delete --older-than 30d
     """
     if not (reject_ids or older_than or retried or every):
-        raise typer.BadParameter("name rejects by their ids, or with --older-than, --retried or --all")
+        raise typer.BadParameter("give ids, or --older-than, --retried or --all")
     delete_rejects(reject_ids or [], every=every, older_than=older_than, retried=retried)
 
 
@@ -160,9 +165,9 @@ def delete_rejects(ids: list[int], *, every: bool, older_than: str | None = None
     before = None
     if older_than is not None:
         try:
-            before = utc_text(datetime.now(UTC) - timedelta(seconds=parse_age(older_than)))
+            before = utc_text(datetime.now(UTC) - timedelta(seconds=read_seconds(older_than)))
         except ValueError as error:
-            raise typer.BadParameter(f"{older_than!r} is {error}", param_hint="--older-than") from None
+            raise typer.BadParameter(str(error), param_hint="--older-than") from None
     with Visitor(settings.database) as visitor:
         wanted = {visitor.read(recording.reject, one).id for one in ids}
         wanted |= set(visitor.read(recording.reject_ids, before, retried=retried, every=every))
@@ -181,7 +186,7 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
         console.print("Nothing to retry.")
         return
     asyncio.run(_publish_again(rows, settings))
-    console.print(f"{len(rows)} published again; `andon rejects` shows those that are still not understood.")
+    console.print(f"{len(rows)} sent again; `andon rejects` lists those that are still not understood.")
 
 
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from andon.app.cli.filters import Json, Redact, time_of
+from andon.app.cli.filters import Json, Redact, named_options
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
 from andon.core.moments import told
 from andon.core.private_files import written_whole
 from andon.core.text import printable_json
-from andon.core.times import seconds_or
+from andon.insight.filters import window as window_of
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
 from andon.insight.report.report_text import markdown
@@ -34,40 +34,44 @@ _LONGEST = 31 * 86_400
 
 def report(
     name: Annotated[
-        str | None, typer.Argument(metavar="SHIFT", help="Name of a shift, as in the settings; see --day.")
+        str | None, typer.Argument(metavar="[SHIFT]", help="Name of a shift, as in the settings; see --day.")
     ] = None,
-    shift: Annotated[bool, typer.Option("--shift", help="Report a shift: the one at work, or the last.")] = False,
-    last: Annotated[bool, typer.Option("--last", help="The shift that ended last, though another works now.")] = False,
-    day: Annotated[str | None, typer.Option("--day", help="The day on which it began, such as 2025-01-15.")] = None,
-    since: Annotated[str | None, typer.Option(help="Report from this time on instead of a shift.")] = None,
-    until: Annotated[str | None, typer.Option(help="Up to this time; the present unless given.")] = None,
+    shift: Annotated[bool, typer.Option("--shift", help="Report on the current shift, or the last one.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Report on the shift that ended last.")] = False,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="DAY", help="The day on which SHIFT began: 2025-01-15, yesterday.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Report on the time from here on, not on a shift.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Up to this time (default: now).")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a .md, .html or .json file.")
     ] = None,
-    form: Annotated[Form | None, typer.Option("--format", help="md, html or json; by the file unless given.")] = None,
+    form: Annotated[Form | None, typer.Option("--format", help="Format (default: by the name of FILE).")] = None,
     as_json: Json = False,
     sign: Annotated[
-        str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift, and keep the report as it is now.")
+        str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift and keep the report as it is now.")
     ] = None,
     redact: Redact = False,
 ) -> None:
-    """Report a shift: figures beside the shift before, what is open and shelved, stops, new problems, fixes, notes.
+    """Report on a shift: figures next to the shift before, open alarms, stops, new problems, fixes, notes.
 
-    A signed report stays as it was; further names can be added to it.
+    A signed report stays as it was; others can add their signatures.
 
     Example: andon report --shift early --day 2025-01-15 --out early.html
     """
     wanted: Form | None = "json" if as_json else form
     if out is not None and wanted is None and (wanted := _SUFFIXES.get(out.suffix.lower())) is None:
-        raise typer.BadParameter("name a file that ends with .md, .html or .json, or say --format", param_hint="--out")
+        raise typer.BadParameter("give a file name that ends with .md, .html or .json, or --format", param_hint="--out")
     settings = command_settings()
     zone, now = ZoneInfo(settings.time_zone), time.time()
     shifts = site_shifts(settings)
     by_time = since is not None or until is not None
     if by_time and (name or shift or last or day or sign):
-        raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
+        raise typer.BadParameter("choose a shift or a period; only a shift can be signed", param_hint="--since")
     if by_time:
-        window = _time(since, until, settings.time_zone, now)
+        window = _time(since, until, settings.time_zone)
     else:
         try:
             window = working_of(shifts, zone, now, name=name, day=day, last=last)
@@ -90,10 +94,10 @@ def report(
 
 def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the next shift should know.")],
-    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who writes it (default: you).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a note for the report of the shift that works now.
+    """Write a note for the report of the current shift.
 
     Example: andon note "Press 4 runs at 80 % until the new seal is in"
     """
@@ -104,11 +108,11 @@ def note(
     print_outcome(made, ["Noted for the shift report."], as_json=as_json)
 
 
-def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
-    end = seconds_or(time_of("until", until, zone), now)
-    start = seconds_or(time_of("since", since, zone), end - 8 * 3600)
-    if not 0 < end - start <= _LONGEST:
-        raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
+def _time(since: str | None, until: str | None, zone: str) -> ShiftWindow:
+    with named_options():
+        start, end = window_of(since, until, zone, 8 * 3600)
+    if end - start > _LONGEST:
+        raise typer.BadParameter("a report covers at most 31 days", param_hint="--since")
     return ShiftWindow("chosen time", start, end)
 
 

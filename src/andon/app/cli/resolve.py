@@ -15,20 +15,20 @@ from andon.store import change, problems
 
 def resolve(
     pattern_id: ProblemId,
-    fix: Annotated[str | None, typer.Option("--fix", help="What solved it, as the next shift should read it.")] = None,
-    cause: Annotated[str | None, typer.Option("--cause", help="What was wrong.")] = None,
-    author: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who confirmed it; you unless given.")
+    fix: Annotated[
+        str | None, typer.Option("--fix", metavar="TEXT", help="What solved it, for the next shift.")
     ] = None,
+    cause: Annotated[str | None, typer.Option("--cause", metavar="TEXT", help="What was wrong.")] = None,
+    author: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who confirmed it (default: you).")] = None,
     take_back: Annotated[
-        bool, typer.Option("--revoke", help="Take a confirmed fix back instead: the newest, unless --id names one.")
+        bool, typer.Option("--revoke", help="Revoke a confirmed fix: the newest, or the one that --id names.")
     ] = False,
     fix_id: Annotated[
         int | None, typer.Option("--id", metavar="FIX", min=1, max=ID_MAX, help="The fix to revoke.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Record the confirmed fix of a problem: every log of it shows the fix from now on, and no model is asked again.
+    """Confirm the fix of a problem. All its logs show the fix from now on, and no model is asked again.
 
     Examples: andon resolve 12 --fix "Cleaned the fan of cabinet 4" --cause "Dust in the filter"
 
@@ -42,12 +42,12 @@ def resolve(
     if fix is None or not fix.strip():
         raise typer.BadParameter("say what solved it", param_hint="--fix")
     if fix_id is not None:
-        raise typer.BadParameter("only --revoke takes one", param_hint="--id")
+        raise typer.BadParameter("goes with --revoke only", param_hint="--id")
     database, author = command_settings().database, author or user_name()
     made = change(database, problems.resolve, pattern_id, fix, cause, author, time.time())
     lines = (
-        f"Pattern {pattern_id} is resolved: {made.fix}",
-        "Its logs show this fix from now on, later ones too; similar problems are told of it.",
+        f"Problem {pattern_id} is resolved: {made.fix}",
+        "All its logs, later ones too, now show this fix; similar problems point to it.",
     )
     print_outcome(made, lines, as_json=as_json)
 
@@ -56,7 +56,7 @@ def revoke(pattern_id: int, fix_id: int | None, by: str | None, as_json: bool) -
     """Take a confirmed fix back and say what becomes of the problem."""
     gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time(), by)
     lines = (
-        f"Fix {gone.id} of pattern {gone.pattern_id} is revoked: {gone.fix}",
-        f"See what the problem shows now with `andon patterns show {pattern_id}`.",
+        f"Fix {gone.id} of problem {gone.pattern_id} is revoked: {gone.fix}",
+        f"`andon problems {pattern_id}` shows what the problem says now.",
     )
     print_outcome(gone, lines, as_json=as_json)

@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 def restore(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A backup, or a copy that an upgrade made of the database.")
+        Path, typer.Argument(metavar="FILE", help="A backup, or the copy of the database that an upgrade made.")
     ],
-    check: Annotated[bool, typer.Option("--check", help="Read all of it and check it; put nothing back.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Read and check the whole file, and restore nothing.")] = False,
     database_only: Annotated[
         bool,
         typer.Option(
             "--database-only",
-            help="Leave the broker's store as it is: what it holds of the logs since the backup is recorded again.",
+            help="Leave the broker's store as it is: logs that it holds since the backup are recorded again.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Move aside what is there without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Move existing data aside without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup back where the settings say that Andon keeps its data. Andon must be stopped.
+    """Restore a backup to where the settings keep Andon's data. Stop Andon first.
 
-    The whole file is checked before anything is touched. What is there now is moved aside and never deleted.
+    The whole file is checked before anything changes. Existing data is moved aside, never deleted.
 
     Example: andon restore /mnt/backups/andon-20261130T021500Z.tar.gz
     """
@@ -69,11 +69,9 @@ def _agree(there: list[Path]) -> None:
     """Ask whether what is there may be moved aside. Raises BackupError where not."""
     names = ", ".join(map(str, there))
     if not sys.stdin.isatty():
-        raise BackupError(
-            f"{names} would be moved aside, and there is no terminal to ask on: add --yes if that is right"
-        )
-    errors.print(plain(f"Moved aside, and not deleted: {names}."), soft_wrap=True)
-    if not typer.confirm("Go on?", err=True):
+        raise BackupError(f"{names} would be moved aside, and there is no terminal to ask on: add --yes to agree")
+    errors.print(plain(f"This data will be moved aside, not deleted: {names}."), soft_wrap=True)
+    if not typer.confirm("Continue?", err=True):
         raise BackupError("nothing was changed")
 
 
@@ -105,23 +103,23 @@ def _print_json(done: Restored, settings: Settings) -> None:
 
 
 def _print(done: Restored, settings: Settings) -> None:
-    said = [f"{counted(done.held.logs, 'log')} put back into {settings.database}."]
+    said = [f"{counted(done.held.logs, 'log')} restored into {settings.database}."]
     if done.streams:
         messages = sum(stream.messages for stream in done.streams)
-        said.append(f"{counted(messages, 'message')} put back into the broker's store.")
+        said.append(f"{counted(messages, 'message')} restored into the broker's store.")
     if done.waiting and not done.late:
-        said.append(f"{counted(done.waiting, 'log')} of these are recorded at the next start.")
+        said.append(f"{counted(done.waiting, 'log')} of them will be recorded at the next start.")
     elif done.waiting:
         said.append(
-            f"{counted(done.waiting, 'log')} that came while the backup was made are in the broker's part alone, and "
-            "older than the 24 hours for which it keeps logs: they do not come back."
+            f"{counted(done.waiting, 'log')} that arrived while the backup was made are in the broker's part only, and "
+            "older than the 24 hours for which it keeps logs: they are not restored."
         )
-    said += [f"What was here before lies in {path}." for path in done.aside]
-    said += [f"Not put back: {sentence}." for sentence in done.left]
+    said += [f"The data from before is in {path}." for path in done.aside]
+    said += [f"Not restored: {sentence}." for sentence in done.left]
     if done.held.revision != HEAD:
         said.append(
-            f"Its schema revision is {done.held.revision}: the version that made it can use it now; this one brings it "
-            f"to {HEAD} when it starts."
+            f"Its schema revision is {done.held.revision}: the version that made it can use it now; this version "
+            f"upgrades it to {HEAD} when it starts."
         )
     said.append("Start `andon run` now.")
     for sentence in said:

@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 def retention(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many logs each rule would delete now; deletes nothing.")
+        bool, typer.Option("--dry-run", help="Show how many logs each rule would delete now, and delete nothing.")
     ] = False,
-    run: Annotated[bool, typer.Option("--run", help="Apply the rules now, beside the service or without it.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Apply the rules now; the service may run or not.")] = False,
     compact: Annotated[
         bool,
-        typer.Option("--compact", help="Make an SQLite file anew, without its free space; the service must not run."),
+        typer.Option("--compact", help="Rewrite an SQLite file without its free space; stop the service first."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how long which logs are kept, how large the database is, and what was deleted last.
+    """Show how long logs are kept, how large the database is, and what was deleted last.
 
-    The rules stand in andon.toml; docs/retention.md shows how to write them. The service applies them when it starts
-    and every hour.
+    The rules are in andon.toml; docs/retention.md shows how to write them. The service applies them at its start and
+    every hour.
 
     Example: andon retention --dry-run
     """
@@ -80,10 +80,11 @@ def _show(settings: Settings, *, as_json: bool) -> None:
     console.print(f"\n{counted(state.logs, 'log')}; the database holds {shown_size(state.used)}{cap}{free}.")
     if not state.shrinks:
         console.print(
-            "Free space stays inside this file, for new logs; `andon retention --compact` gives it back.", style="dim"
+            "Free space stays in this file for new logs; `andon retention --compact` returns it to the disk.",
+            style="dim",
         )
     if not state.deletions:
-        console.print("Nothing was deleted yet.")
+        console.print("Nothing has been deleted yet.")
         return
     console.print()
     print_listing(("deleted at", "rule~", "logs>", "about>"), (_row(one, settings) for one in state.deletions))
@@ -96,7 +97,7 @@ def _row(one: AuditEntry, settings: Settings) -> tuple[Cell, ...]:
 
 def _print_rules(settings: Settings, state: RetentionState) -> None:
     if not settings.retention:
-        console.print("No rules: every log is kept for ever. docs/retention.md shows how to write them.")
+        console.print("There are no rules: every log is kept forever. docs/retention.md shows how to write rules.")
         _print_rejects(settings)
         return
     rows = [
@@ -104,14 +105,14 @@ def _print_rules(settings: Settings, state: RetentionState) -> None:
         for number, (label, rule) in enumerate(zip(labels(settings), settings.retention, strict=True), 1)
     ]
     print_listing((">", "rule", "logs~", "never stored>"), rows)
-    console.print("The first rule that matches a log counts; logs that none matches are kept for ever.", style="dim")
+    console.print("The first rule that matches a log applies; logs that match no rule are kept forever.", style="dim")
     _print_rejects(settings)
 
 
 def _print_rejects(settings: Settings) -> None:
     forever = parse_keep(settings.retention_rejects) is None
-    kept = "for ever" if forever else f"for {settings.retention_rejects}"
-    console.print(f"Messages that were not understood are kept {kept} (ANDON_RETENTION_REJECTS).", style="dim")
+    kept = "forever" if forever else f"for {settings.retention_rejects}"
+    console.print(f"Messages that could not be understood are kept {kept} (ANDON_RETENTION_REJECTS).", style="dim")
 
 
 def _dry_run(settings: Settings, *, as_json: bool) -> None:
@@ -131,10 +132,10 @@ def _dry_run(settings: Settings, *, as_json: bool) -> None:
         console.print("Nothing would be deleted now.")
         return
     rows = [(label, f"{count:,}", shown_size(found.bytes[label])) for label, count in found.logs.items()]
-    print_listing(("rule~", "would go>", "about>"), rows)
+    print_listing(("rule~", "would delete>", "about>"), rows)
     console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {shown_size(sum(found.bytes.values()))}.")
     console.print(
-        "Logs that something still needs are not counted. `andon retention --run` deletes these now.", style="dim"
+        "Logs that are still needed are not counted. `andon retention --run` deletes the counted ones now.", style="dim"
     )
 
 
@@ -144,7 +145,7 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
             _retain(settings, lambda so_far: status.update(f"{counted(sum(so_far.values()), 'log')} deleted"))
         )
     lines = [f"{counted(count, 'log')} deleted: {label}" for label, count in deleted.items()]
-    print_outcome({"deleted": deleted}, lines or ["Nothing had to go."], as_json=as_json)
+    print_outcome({"deleted": deleted}, lines or ["Nothing had to be deleted."], as_json=as_json)
 
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
@@ -161,7 +162,7 @@ async def _retain(settings: Settings, told: Any) -> dict[str, int]:
 
 
 def _compact(settings: Settings, *, as_json: bool) -> None:
-    with errors.status("making the file anew"):
+    with errors.status("rewriting the file"):
         before, after = store.compact(settings.database)
     sentence = f"{shown_size(before)} before, {shown_size(after)} now."
     print_outcome({"before": before, "after": after}, [sentence], as_json=as_json)

@@ -23,12 +23,16 @@ from andon.core.telemetry import configure_logging
 
 def run(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of database and broker store (ANDON_DATA_DIR).")
+        Path | None, typer.Option(metavar="DIR", help="Directory of database and broker store (ANDON_DATA_DIR).")
     ] = None,
-    nats_port: Annotated[int | None, typer.Option(help="Port of the embedded broker (ANDON_NATS_PORT).")] = None,
-    http_port: Annotated[int | None, typer.Option(help="Port of the HTTP server (ANDON_HTTP_PORT).")] = None,
+    nats_port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port of the embedded broker (ANDON_NATS_PORT).")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port of the page and the API (ANDON_HTTP_PORT).")
+    ] = None,
 ) -> None:
-    """Run the service: broker, recorder, analyzer and HTTP server, until SIGTERM or Ctrl-C.
+    """Run the service: broker, recorder, analyzer and page, until Ctrl-C or SIGTERM.
 
     Example: andon run --data-dir /var/lib/andon
     """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -18,11 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from andon.app.broker_client import open_publisher
 from andon.app.cli import send_lines
 from andon.app.cli.attach import read_pictures, with_pictures
-from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
+from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, wait_seconds, write_json
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 from andon.core.settings.sources.file_settings import LineRules
 from andon.core.text import counted
+from andon.core.wrong_values import in_words
 from andon.ingest.pictures.intake import PictureLimits
 
 if TYPE_CHECKING:
@@ -34,44 +37,62 @@ if TYPE_CHECKING:
 #: Logs sent with --wait in one go: each is a caller of its own.
 WAIT_LIMIT = 1000
 WAIT_SECONDS = 60.0
+#: No path is longer, in characters.
+_PATH_MAX = 4_096
 
 
 class SendError(AndonError):
     """Some logs could not be published: see the reasons, correct them and send those again."""
 
 
+Message = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MESSAGE]", help="The message of the log; - or the name of a .json or .jsonl file means --file."
+    ),
+]
+Grade = Annotated[
+    str | None,
+    typer.Option("--severity", "-s", metavar="SEVERITY", help="Severity of MESSAGE (default: ERROR) or lines."),
+]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option("--image", metavar="FILE", help="A picture to send with MESSAGE; repeatable."),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Logs as JSON or JSON lines; - reads standard input."),
+]
+
+
 def send(
-    message: Annotated[
-        str | None, typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file.")
-    ] = None,
-    severity: Annotated[
-        str | None, typer.Option("--severity", "-s", help="Severity of MESSAGE (ERROR), or of lines that name none.")
-    ] = None,
+    message: Message = None,
+    severity: Grade = None,
     service: Annotated[
-        str | None, typer.Option(help="Service of MESSAGE (andon-send), or of lines that name none.")
+        str | None, typer.Option(metavar="NAME", help="Service of MESSAGE (default: andon-send) or lines.")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Host of MESSAGE or lines; this machine unless given.")] = None,
-    context: Annotated[str | None, typer.Option(help="Context of MESSAGE: a JSON object.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Host of MESSAGE or lines (default: this machine).")
+    ] = None,
+    context: Annotated[str | None, typer.Option(metavar="JSON", help="Context of MESSAGE, a JSON object.")] = None,
     place: Annotated[
-        str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
+        str | None, typer.Option(metavar="PLACE", help="Where: site.area.line.machine, or the first parts of it.")
     ] = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option("--image", metavar="FILE", help="A picture file that goes with MESSAGE; repeat it for more."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="JSON or JSON-lines file of logs; - reads standard input.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the analyses and print them.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Longest wait, in seconds.")] = WAIT_SECONDS,
+    image: Images = None,
+    file: LogFile = None,
+    again: Annotated[bool, typer.Option("--again", help="Send a file again without asking.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the explanations and print them.")] = False,
+    timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="With --wait: wait at most this long, in seconds or as 2m.")
+    ] = f"{WAIT_SECONDS:g}",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: the outcome, or with --wait each reply.")
+        bool, typer.Option("--json", help="Print JSON: the outcome, or each reply with --wait.")
     ] = False,
 ) -> None:
-    """Publish one log, a file of logs, or what comes through a pipe, to the broker.
+    """Send one log, a file of logs, or whatever comes through a pipe.
 
-    From a pipe each line is sent as it comes, JSON as it is and plain lines with the severity, time and host that they
-    name; lines that belong together (a trace) are one log. A broker that is away is waited for.
+    From a pipe, each line is sent as it arrives: JSON as it is, plain lines with the severity, time and host they name.
+    Lines that belong together, such as a stack trace, become one log. While the broker is away, `andon send` waits.
 
     Examples: andon send "Spindle over-temperature" -s CRITICAL --host mill-07 --service cnc --wait
 
@@ -81,9 +102,10 @@ def send(
 
     tail -F /var/log/press.log | andon send --service press
     """
+    longest = wait_seconds(timeout, "--timeout", 1, 3600)
     settings = command_settings()
     subject = place_subject(place)
-    message, file = message_or_file(message, file)
+    message, file = message_or_file(message, file, asking=not as_json)
     if image and message is None:
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
     pictures = read_pictures(image or (), PictureLimits(max_bytes=settings.picture_max_bytes))
@@ -95,16 +117,40 @@ def send(
             rules = line_rules(service, host, severity, place)
             asyncio.run(_send_stdin(settings, subject, rules, as_json=as_json))
             return
-        logs = list(read_logs(file))
+        logs = _logs_of(file, settings, again=again, asking=not as_json)
     if wait and len(logs) > WAIT_LIMIT:
         raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
-    asyncio.run(_send(settings, subject, logs, pictures, wait=timeout if wait else None, as_json=as_json))
+    asyncio.run(_send(settings, subject, logs, pictures, wait=longest if wait else None, as_json=as_json))
+    if file is not None and str(file) != "-":
+        from andon.app.cli import sent_files
+
+        sent_files.remember(settings, file, len(logs))
 
 
-def message_or_file(message: str | None, file: Path | None) -> tuple[str | None, Path | None]:
-    """Which of the two is meant; the other is None. Raises typer.BadParameter where that is not plain."""
-    if message is not None and file is None and is_file_of_logs(message):
-        file, message = Path(message), None
+def _logs_of(file: Path, settings: Settings, *, again: bool, asking: bool) -> list[bytes]:
+    """The logs of a file, unless it was sent before and somebody says no to sending it ``again``. Raises NotAgain."""
+    logs = list(read_logs(file))
+    if str(file) != "-" and not again:
+        from andon.app.cli import sent_files  # with the ledger, which one log does not need
+
+        sent_files.demand_new(settings, file, ZoneInfo(settings.time_zone), asking=asking)
+    return logs
+
+
+def message_or_file(message: str | None, file: Path | None, *, asking: bool) -> tuple[str | None, Path | None]:
+    """Which of the two is meant; the other is None. The lines of another file become standard input.
+
+    Raises typer.BadParameter where that is not plain.
+    """
+    if message is not None and file is None:
+        if is_file_of_logs(message):
+            file, message = Path(message), None
+        elif _may_be_file(message):
+            from andon.app.cli import sent_files
+
+            if sent_files.file_is_meant(message, asking=asking):
+                _read_as_input(message)
+                file, message = Path("-"), None
     if message is None and file is None and sys.stdin is not None and not sys.stdin.isatty():
         file = Path("-")
     if (message is None) == (file is None):
@@ -128,6 +174,19 @@ def is_file_of_logs(message: str) -> bool:
     raise ConfigError(f"there is no file {message}; nothing was sent")
 
 
+def _may_be_file(message: str) -> bool:
+    return len(message) <= _PATH_MAX and "\0" not in message and os.path.isfile(message)
+
+
+def _read_as_input(path: str) -> None:
+    """Let standard input be a file: it is read as ``andon send < FILE`` does. Raises ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            os.dup2(file.fileno(), sys.stdin.fileno())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+
+
 def place_subject(place: str | None) -> str:
     """The subject for an ISA-95 place. Raises typer.BadParameter."""
     if not place:
@@ -135,7 +194,7 @@ def place_subject(place: str | None) -> str:
     parts = place.split(".")
     if len(parts) > 4 or any(not p or any(c.isspace() or c in "*>" for c in p) for p in parts):
         raise typer.BadParameter(
-            f"{place!r} is no place; write site.area.line.machine without blanks", param_hint="--place"
+            f"{place!r} is not a place: write site.area.line.machine without blanks", param_hint="--place"
         )
     return f"{SUBJECT}.{place}"
 
@@ -200,7 +259,10 @@ def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
         try:
             msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}: line {number} is not a JSON object ({error}); nothing was sent") from None
+            other = "" if name == "standard input" else f"; `andon import {name}` reads plain lines"
+            raise ConfigError(
+                f"{name}: line {number} is not a JSON object ({error}); nothing was sent{other}"
+            ) from None
         yield line
 
 
@@ -214,7 +276,7 @@ def line_rules(
         return LineRules.model_validate(told | levels)
     except ValidationError as error:
         first = error.errors()[0]
-        raise typer.BadParameter(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise typer.BadParameter(f"{first['loc'][0]}: {in_words(first)}") from None
 
 
 async def _send_stdin(settings: Settings, subject: str, rules: LineRules, *, as_json: bool) -> None:

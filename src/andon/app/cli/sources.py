@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from andon.app.cli.filters import Json
-from andon.app.cli.output import command_settings, console, errors, plain, print_json, print_listing, short_time
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    errors,
+    plain,
+    print_json,
+    print_listing,
+    short_time,
+    wait_seconds,
+)
+from andon.app.cli.shapes import Group
 from andon.app.running_service import NotAnswered, NotRunning, ask
 from andon.core.text import counted
 from andon.ingest.sources.browsing import Browse, browse
@@ -18,18 +28,15 @@ if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.ingest.sources.browsing import Listed
 
-app = typer.Typer(
-    help="The ways in for logs: list those that are configured, and browse what a machine or a server has to tell.",
-    invoke_without_command=True,
-    add_completion=False,
-)
+app = typer.Typer(cls=Group, invoke_without_command=True, add_completion=False)
 
 
 @app.callback()
 def sources(context: typer.Context, as_json: Json = False) -> None:
-    """List the ways in that are configured, with what came through each since the service started.
+    """List the configured sources of logs, or browse what a machine offers.
 
-    Where no service runs they are listed without figures. Exit status 1 if something keeps a source from hearing.
+    Lists each source with the logs it took since the service started; without a running service, without figures.
+    Exits with 1 if something keeps a source from receiving logs.
 
     Example: andon sources
     """
@@ -57,7 +64,7 @@ def _configured(settings: Settings) -> list[dict[str, Any]]:
 
 def _print(found: list[dict[str, Any]], why: str | None, settings: Settings) -> None:
     if not found:
-        console.print(plain("No source is configured beside the broker. docs/sources.md says which there are."))
+        console.print(plain("No source is configured besides the broker; docs/sources.md lists the kinds there are."))
     else:
         print_listing(
             ("SOURCE", "ADDRESS~", "TAKEN>", "REFUSED>", "LAST HEARD"), [_row(one, settings.time_zone) for one in found]
@@ -68,7 +75,7 @@ def _print(found: list[dict[str, Any]], why: str | None, settings: Settings) -> 
         if one["trouble"]:
             errors.print(plain(f"{one['name']}: {one['trouble']}"))
     if why is not None:
-        errors.print(plain(f"Nothing is known of what came through: {why}"))
+        errors.print(plain(f"No figures: {why}"))
 
 
 def _row(one: dict[str, Any], zone: str) -> tuple[str, ...]:
@@ -83,20 +90,21 @@ def browse_command(
         str, typer.Argument(metavar="URL", help="opc.tcp://host:4840, shdr://host:7878 or http://host:5000.")
     ],
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.5, max=600, help="Wait so long for what comes by itself.")
-    ] = 5.0,
+        str, typer.Option("--seconds", metavar="TIME", help="Wait this long for what arrives, in seconds or as 1m.")
+    ] = "5",
     as_json: Json = False,
 ) -> None:
-    """List what a machine or a server has to tell: endpoints and their security, event notifiers, types of conditions
-    and those that are active now; or devices, data items and conditions.
+    """List what a machine or a server offers: endpoints and their security, event notifiers, types of conditions and
+    active conditions; or devices, data items and conditions.
 
-    A login and certificates are those of the table in andon.toml that has the same url. Nothing is stored.
+    Logins and certificates come from the table of andon.toml with the same url. Nothing is stored.
 
     Example: andon sources browse opc.tcp://press-4:4840
     """
+    wait = wait_seconds(seconds, "--seconds", 0.5, 600)
     settings = command_settings()
     with errors.status(f"asking {url}"):
-        found = asyncio.run(browse(Browse(url, seconds, settings)))
+        found = asyncio.run(browse(Browse(url, wait, settings)))
     if as_json:
         print_json(
             {

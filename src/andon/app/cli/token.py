@@ -10,6 +10,7 @@ import typer
 
 from andon.app.cli.filters import Json, JsonArray
 from andon.app.cli.output import command_settings, errors, print_json, print_outcome, print_rows, short_time, user_name
+from andon.app.cli.shapes import Group
 from andon.core.credentials import TOKEN_PREFIX, digest, new_secret
 from andon.core.models import Role
 from andon.core.times import stored
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
 app = typer.Typer(
-    help="Tokens of programs that ask the API: add, list, revoke.", no_args_is_help=True, add_completion=False
+    cls=Group,
+    help="Manage the tokens of programs that use the API.\n\nWithout a command, lists them.\n\n"
+    "Example: andon token add grafana --role viewer",
+    add_completion=False,
 )
 
 TokenRole = Literal["producer", "viewer", "operator", "admin"]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What the program is called; it stands in the audit.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the program, as the audit trail shows it.")]
 
 
 @app.command("add")
@@ -31,11 +35,11 @@ def add_command(
     name: Name,
     role: Annotated[
         TokenRole,
-        typer.Option("--role", help="What it may do: producer (send logs, nothing else), viewer, operator or admin."),
+        typer.Option("--role", help="What it may do: producer (only send logs), viewer, operator or admin."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Make a token for a program. It is printed this once: only its digest is kept.
+    """Create a token for a program. It is printed only once: Andon keeps a digest of it.
 
     Example: andon token add grafana --role viewer
     """
@@ -48,12 +52,15 @@ def add_command(
     print(secret)  # noqa: T201 - alone on standard output, for scripts
     may = "send logs" if made.role == Role.PRODUCER.word else f"ask the API as {made.role}"
     errors.print(f"{made.name} may {may}: Authorization: Bearer …", soft_wrap=True)
-    errors.print("The token is shown this once; `andon token revoke` ends it.", style="dim", soft_wrap=True)
+    errors.print("The token is shown only once; `andon token revoke {made.name}` ends it.", style="dim", soft_wrap=True)
 
 
 @app.command("list")
 def list_command(as_json: JsonArray = False) -> None:
-    """List the tokens of programs, the revoked too; none is shown itself."""
+    """List the tokens of programs, revoked ones too, without the tokens themselves.
+
+    Example: andon token list
+    """
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         found = visitor.read(people.tokens_listed)
@@ -63,20 +70,20 @@ def list_command(as_json: JsonArray = False) -> None:
         made = _time(token.created, settings)
         return token.name, token.role, made, token.created_by, _time(token.last_used, settings), state
 
-    none = "No program has a token yet: `andon token add NAME --role viewer` makes one."
+    none = "No program has a token yet: `andon token add NAME --role viewer` creates one."
     columns = ("name~", "role", "made", "by?", "last used", "state")
     print_rows(found, columns, row, none, as_json=as_json)
 
 
 @app.command("revoke")
 def revoke_command(name: Name) -> None:
-    """Refuse the token of a program from its next request on.
+    """Revoke the token of a program, from its next request on.
 
     Example: andon token revoke grafana
     """
     by = user_name() or "unknown"
     gone = change(command_settings().database, people.revoke_token, name, by, now=time.time())
-    print_outcome(gone, [f"The token {gone.name} is refused from now on."], as_json=False)
+    print_outcome(gone, [f"The token {gone.name} is revoked."], as_json=False)
 
 
 def _time(moment: float | None, settings: Settings) -> str:

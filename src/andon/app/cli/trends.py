@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.app.cli.filters import Json, Since, UntilNow, named_options
+from andon.app.cli.filters import Area, Host, Json, Line, Machine, Since, Site, UntilNow, named_options
 from andon.app.cli.named import tell
 from andon.app.cli.output import (
     Cell,
@@ -44,25 +44,27 @@ _FEW = 5
 
 def trends(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; the first four unless given.")
+        str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)} (default: the first four).")
     ] = None,
     since: Since = None,
     until: UntilNow = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Compare with the time from here to --since; the week before unless given.")
+        str | None,
+        typer.Option(metavar="TIME", help="Compare with the time from here to --since (default: the week before)."),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="On this host; * and ? stand for anything.")] = None,
-    site: Annotated[str | None, typer.Option(help="At this site, by whole days, as the next.")] = None,
-    area: Annotated[str | None, typer.Option(help="In this area.")] = None,
-    line: Annotated[str | None, typer.Option(help="On this line.")] = None,
-    machine: Annotated[str | None, typer.Option(help="On this machine.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=1000, help="Most rows listed.")] = None,
+    host: Host = None,
+    site: Site = None,
+    area: Area = None,
+    line: Line = None,
+    machine: Machine = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=1000, help="List at most N rows.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which problems are frequent, new, rising or silent in a time (the last day), and what sets off what.
+    """Show which problems are frequent, new, rising or silent (over the last day), and which follow each other.
 
-    rising and quiet compare with the time before and tell only what chance does not explain. first-out names what came
-    first in each flood of alarms. together names problems that follow each other within ten minutes.
+    rising and quiet compare with the time before and show only what chance does not explain. first-out shows what came
+    first in each flood of alarms. together shows problems that follow each other within ten minutes. Places other than
+    a host are counted by whole days.
 
     Example: andon trends rising --since 8h
     """
@@ -74,7 +76,7 @@ def trends(
             since, until, baseline, zone=settings.time_zone, place=place, limit=limit or (20 if chosen else _FEW)
         )
     if place is not None and chosen in ("first-out", "together"):
-        raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
+        raise typer.BadParameter(f"{chosen} covers the whole site: leave out --host and the other places")
     with Visitor(settings.database) as visitor:
         read = visitor.read(names.read_place, place)
         tell(read.notes)
@@ -101,7 +103,7 @@ def checked_kind(value: str | None) -> str | None:
     """The kind of question a user named. Raises typer.BadParameter."""
     if value is None or value.lower() in KINDS:
         return value.lower() if value else None
-    raise typer.BadParameter(f"{value!r} is no kind; use {', '.join(KINDS)}", param_hint="KIND")
+    raise typer.BadParameter(f"{value!r} is not a kind: use {', '.join(KINDS)}", param_hint="KIND")
 
 
 def print_trends(found: Trends, settings: Settings) -> None:

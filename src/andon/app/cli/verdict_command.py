@@ -14,18 +14,18 @@ from andon.store import change, verdicts
 
 def verdict(
     pattern_id: ProblemId,
-    word: Annotated[str | None, typer.Argument(metavar="helpful|wrong", help="What its explanation was.")] = None,
-    note: Annotated[str | None, typer.Option("--note", help="What it was instead, or what helped.")] = None,
+    word: Annotated[str | None, typer.Argument(metavar="helpful|wrong", help="Your word on the explanation.")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What it was, or what helped.")] = None,
     author: Annotated[
-        str | None, typer.Option("--author", "--by", metavar="NAME", help="Who says so; you unless given.")
+        str | None, typer.Option("--author", "--by", metavar="NAME", help="Who says so (default: you).")
     ] = None,
     second: Annotated[
-        bool, typer.Option("--second", help="About the second opinion of a model, below the explanation.")
+        bool, typer.Option("--second", help="Judge the second opinion of a model instead, below the explanation.")
     ] = False,
-    take_back: Annotated[bool, typer.Option("--revoke", help="Take your word back instead.")] = False,
+    take_back: Annotated[bool, typer.Option("--revoke", help="Take your word back.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether the explanation of a problem was helpful or wrong: models and rules are trusted by it.
+    """Say whether the explanation of a problem was helpful or wrong. Models and rules gain or lose trust by it.
 
     Examples: andon verdict 12 helpful
 
@@ -34,11 +34,11 @@ def verdict(
     if take_back is (word is not None):
         raise typer.BadParameter("say helpful or wrong, or --revoke to take your word back", param_hint="helpful|wrong")
     if word is not None and word.lower() not in verdicts.WORDS:
-        raise typer.BadParameter(f"{word!r} is no verdict: say helpful or wrong", param_hint="helpful|wrong")
+        raise typer.BadParameter(f"{word!r} is not a verdict: say helpful or wrong", param_hint="helpful|wrong")
     database, author = command_settings().database, author or user_name()
     if word is None:
         made = change(database, verdicts.take_back, pattern_id, author, time.time(), second=second)
-        lines = [f"{author or 'Nobody known'} no longer calls {_about(made)} {made.verdict}."]
+        lines = [f"{author or 'Somebody'} no longer calls {_about(made)} {made.verdict}."]
     else:
         made = change(database, verdicts.judge, pattern_id, word.lower(), author, note, time.time(), second=second)
         lines = [f"{author or 'Somebody'} calls {_about(made)} {made.verdict}."]
@@ -48,4 +48,4 @@ def verdict(
 def _about(made: verdicts.Verdict) -> str:
     what = "the second opinion on" if made.second else "the explanation of"
     by = " ".join(part for part in (made.provider, made.model) if part) or made.source or made.rung
-    return f"{what} pattern {made.pattern_id} (by {by})"
+    return f"{what} problem {made.pattern_id} (by {by})"

@@ -11,7 +11,10 @@ from andon.app.cli.output import print_outcome
 
 
 def version(as_json: Json = False) -> None:
-    """Print the version of Andon and of the broker it runs."""
+    """Print the versions of Andon and of its broker.
+
+    Example: andon version
+    """
     broker = broker_version()
     lines = (f"andon {andon.__version__}", f"nats-server {broker or 'not found'}")
     print_outcome({"andon": andon.__version__, "nats_server": broker}, lines, as_json=as_json)

@@ -18,9 +18,9 @@ from andon.act.rule_matching import fits
 from andon.app.proposing import wanted_about
 from andon.app.telling.current_news import Seen
 from andon.core.errors import ActionRefused, NotFound
+from andon.core.lengths import read_seconds
 from andon.core.models.actions import Notice, Origin, Phase
 from andon.core.settings.connectors.action_settings import ActionRule
-from andon.core.settings.retention import parse_age
 from andon.core.settings.settings import Settings
 from andon.insight.now.problem_row import Row
 from andon.store import Connection, actions
@@ -62,7 +62,7 @@ class RuleBook:
     ) -> RulePlan:
         rows = dict(known)
         begun = rows.setdefault(BEGUN, Notice(route=_name(rule), about=BEGUN, state=BEGUN, since=now)).since
-        every, left = parse_age(rule.every), MOST - sum(row.told > now - HOUR for row in rows.values())
+        every, left = read_seconds(rule.every), MOST - sum(row.told > now - HOUR for row in rows.values())
         due: list[tuple[int, float]] = []
         later: list[float] = []
         active = {}

@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from andon.core.wrong_values import in_words
+
 #: Settings whose values are never shown, beside keys, passwords and tokens.
 HOLD_SECRETS = frozenset(
     {"ANDON_PROVIDER_OPTIONS", "ANDON_NATS_USERS", "ANDON_MQTT", "ANDON_OPCUA", "ANDON_JIRA", "ANDON_SERVICENOW"}
@@ -24,7 +26,7 @@ _WITHOUT_VALUE = {
 
 def sentence(error: Any, names: Mapping[str, str], settings: type[BaseModel]) -> str:
     """What is wrong, by the ``names`` that fields of ``settings`` have in the environment."""
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = in_words(error)
     if not error["loc"]:
         return message
     name = str(error["loc"][0])

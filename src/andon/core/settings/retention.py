@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-_SPAN = re.compile(r"(\d{1,9})\s*(m|h|d|w|y)")
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
-#: A hundred years: beyond this a time is a slip of the pen.
-_LONGEST = 100 * _SECONDS["y"]
+from andon.core.lengths import read_seconds
+
 _WORDS = ("forever", "sample", "none")
 
 SeverityName = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-
-
-def parse_age(text: str) -> float:
-    """Seconds of ``30d``, ``12h``, ``90m``, ``6w`` or ``1y`` (365 days). Raises ValueError with a sentence."""
-    found = _SPAN.fullmatch(text.strip().lower())
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
-    if not 0 < seconds <= _LONGEST:
-        raise ValueError("no time such as 90m, 12h, 30d, 6w or 1y (a hundred years at most)")
-    return float(seconds)
 
 
 def parse_keep(text: str) -> float | None:
@@ -30,9 +18,9 @@ def parse_keep(text: str) -> float | None:
     if text.strip().lower() == "forever":
         return None
     try:
-        return parse_age(text)
+        return read_seconds(text)
     except ValueError as error:
-        raise ValueError(f'{error}, and not "forever"') from None
+        raise ValueError(f'{error}, or "forever"') from None
 
 
 def _names(value: Any) -> Any:
@@ -61,7 +49,7 @@ class RetentionSettings(BaseModel, defer_build=True):
     @classmethod
     def _an_age(cls, value: str | None) -> str | None:
         if value is not None:
-            parse_age(value)
+            read_seconds(value)
         return value
 
     @field_validator("keep")
@@ -71,9 +59,9 @@ class RetentionSettings(BaseModel, defer_build=True):
         if word in _WORDS:
             return word
         try:
-            parse_age(word)
+            read_seconds(word)
         except ValueError as error:
-            raise ValueError(f"{error}, and none of {', '.join(_WORDS)}") from None
+            raise ValueError(f'{error}, or "{_WORDS[0]}", "{_WORDS[1]}" or "{_WORDS[2]}"') from None
         return word
 
     @model_validator(mode="after")
@@ -88,9 +76,9 @@ class RetentionSettings(BaseModel, defer_build=True):
     @property
     def older_seconds(self) -> float:
         """From which age on the rule applies, in seconds."""
-        return parse_age(self.older_than) if self.older_than else 0.0
+        return read_seconds(self.older_than) if self.older_than else 0.0
 
     @property
     def keep_seconds(self) -> float | None:
         """How long logs are kept, in seconds; None where ``keep`` is a word."""
-        return None if self.keep in _WORDS else parse_age(self.keep)
+        return None if self.keep in _WORDS else read_seconds(self.keep)

@@ -22,7 +22,7 @@ from andon.core.errors import QueryTooSlow, StoreError, UnknownName
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
 from andon.core.redact import clean, one_numbering
-from andon.core.times import read_time
+from andon.core.written_times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
 from andon.explain.model.outside_tools import tool_of
 from andon.explain.model.time_phrases import shown

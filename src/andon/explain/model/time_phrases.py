@@ -1,41 +1,23 @@
 """Time words in a question: "last night", "since Monday 06:00", "yesterday between 2 and 4 pm", "in the last 8 hours".
 
-English, as people on a shift write it, and German by way of :mod:`time_words_german`. Pure functions over an aware
-``now`` in the site's zone.
+English, as people on a shift write it, and German by way of :mod:`andon.core.time_words_german`; days, dates and clock
+times are those of :mod:`andon.core.written_times`. Pure functions over an aware ``now`` in the site's zone.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from andon.core.times import COUNT, UNIT, Skipped, local, on_the_wall, span
-from andon.explain.model.time_words_german import in_english
+from andon.core.lengths import COUNT, UNIT, span
+from andon.core.time_words_german import in_english
+from andon.core.times import Skipped, local
+from andon.core.written_times import CLOCK, DAY, DAYS, Ambiguous, clock_time, day_start, midnight_of, wall, with_dates
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = (
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-    "mär",
-    "mai",
-    "okt",
-    "dez",
-)
-_MONTH_NUMBERS = dict(zip(_MONTHS, (*range(1, 13), 3, 5, 10, 12), strict=True))
 #: Parts of a day by the hours at which they begin and end; a night belongs to the day on which it begins.
 _PARTS = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 23), "night": (18, 30)}
 _QUESTION_MAX = 2_000
@@ -45,10 +27,7 @@ def _re(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_CLOCK = r"(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]m\b)?|\d{1,2}\s?[ap]m\b|\d{1,2}\s?h\b|noon\b|midnight\b)"
-_CLOCK_PARTS = _re(r"(\d{1,2})(?::(\d{2}))?(?::\d{2})?\s?(am|pm|h)?")
-_DAY = rf"(?:(?:the\s)?day\sbefore\syesterday|yesterday|today|(?:last\s)?(?:{'|'.join(_DAYS)})|\d{{4}}-\d{{2}}-\d{{2}})"
-_MOMENT = rf"(?:on\s)?(?:({_DAY})(?:T|\s?,?\s(?:at\s)?))?({_CLOCK})"
+_MOMENT = rf"(?:on\s)?(?:({DAY})(?:T|\s?,?\s(?:at\s)?))?({CLOCK})"
 _FROM, _TO = r"\b(?:between|from|since)\s{1,3}", r"\s{0,3}(?:and|to|until|till|-|–)\s{0,3}"
 
 _LAST = _re(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{COUNT}\s{{0,3}})?{UNIT}\b")
@@ -59,22 +38,17 @@ _WEEKEND = _re(r"\b(?:(last|past|previous)\s{1,3})?week-?\s?end\b")
 _AHEAD = _re(r"\b(?:tomorrow|next\s{1,3}(?:hour|night|day|week|weekend|month|year|\w+day))\b")
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?=T?\b)")
 _DAY_AND = _re(
-    rf"\b(?:(day\sbefore\syesterday|today|yesterday|tonight|overnight|this|(?:last\s)?(?:{'|'.join(_DAYS)})|last)\b"
+    rf"\b(?:(day\sbefore\syesterday|today|yesterday|tonight|overnight|this|(?:last\s)?(?:{'|'.join(DAYS)})|last)\b"
     r"[\s']{0,3}s?\s{0,3})?"
     r"(morning|afternoon|evening|night)?"
 )
 _BETWEEN = _re(rf"{_FROM}{_MOMENT}{_TO}{_MOMENT}")
 _BETWEEN_BARE = _re(rf"\b(between|from)\s{{1,3}}(\d{{1,2}}){_TO}(\d{{1,2}}(?::\d{{2}})?\s?(?:[ap]m\b)?)")
-_BETWEEN_DAYS = _re(rf"{_FROM}({_DAY}){_TO}({_DAY})\b")
+_BETWEEN_DAYS = _re(rf"{_FROM}({DAY}){_TO}({DAY})\b")
 _SINCE = _re(rf"\b(since|after|from|before|until|till|at|around|about|by)\s{{1,3}}{_MOMENT}")
 _SINCE_BARE = _re(r"\b(since|after|before|until)\s{1,3}(\d{1,2})(?=\s*(?:[?!.,]|\Z|on\b|o'?clock))")
-_ON = _re(rf"\b({_DAY})(?:T|\s?,?\s(?:at\s)?)({_CLOCK})")
+_ON = _re(rf"\b({DAY})(?:T|\s?,?\s(?:at\s)?)({CLOCK})")
 _SINCE_DAY = _re(r"\b(?:since|after|from)\s{1,3}(?:the\s)?\Z")
-_DOTTED = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2}\b)?(?!\d)")
-_SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
-_MONTH, _YEAR = rf"({'|'.join(_MONTH_NUMBERS)})[a-zä]{{0,6}}\b", r"(?:,?\s(\d{4})\b)?"
-_NAMED = _re(rf"\b(\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?{_MONTH}{_YEAR}")
-_NAMED_FIRST = _re(rf"\b(?!may\s\d+\s\w){_MONTH}\.?\s(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:){_YEAR}")
 
 
 class Window(NamedTuple):
@@ -96,10 +70,12 @@ def window(question: str, now: datetime) -> Window | None:
     """
     text = in_english(question[:_QUESTION_MAX])
     try:
-        text = _with_dates(text, now)
+        text = with_dates(text, now)
         found = _ages(text, now) or _two(text, now) or _one(text, now) or _calendar(text, now) or _day(text, now)
     except (Skipped, NoWindow):
         raise
+    except Ambiguous as error:
+        raise NoWindow(str(error)) from None
     except (ValueError, OverflowError):
         raise NoWindow("that the question names is in no calendar") from None
     if found is None:
@@ -110,27 +86,6 @@ def window(question: str, now: datetime) -> Window | None:
         raise NoWindow(f"{found.since:%Y-%m-%d %H:%M} is yet to come, and logs tell of the past only")
     until = min(found.until, now)
     return Window(found.since, until, " ".join(found.words.split())) if found.since < until else None
-
-
-def _with_dates(text: str, now: datetime) -> str:
-    """``text`` with 15.01.2025, 15 January and Jan 15th as 2025-01-15; without a year the last one that was."""
-
-    def iso(day: str, month: int, year: str | None) -> str:
-        chosen = int(year) + (2000 if len(year) == 2 else 0) if year else now.year
-        if not year and date(chosen, month, int(day)) > now.date():
-            chosen -= 1
-        return date(chosen, month, int(day)).isoformat()
-
-    def slashed(found: re.Match[str]) -> str:
-        first, second, year = found.groups()
-        if int(first) <= 12 and int(second) <= 12 and first != second:
-            raise NoWindow(f"{found[0]} may be two days: write {year}-{int(first):02}-{int(second):02} or the other")
-        return iso(second, int(first), year) if int(second) > 12 else iso(first, int(second), year)
-
-    text = _SLASHED.sub(slashed, text)
-    text = _DOTTED.sub(lambda m: iso(m[1], int(m[2]), m[3]), text)
-    text = _NAMED.sub(lambda m: iso(m[1], _MONTH_NUMBERS[m[2].lower()], m[3]), text)
-    return _NAMED_FIRST.sub(lambda m: iso(m[2], _MONTH_NUMBERS[m[1].lower()], m[3]), text)
 
 
 def _ages(text: str, now: datetime) -> Window | None:
@@ -161,18 +116,18 @@ class _Base:
 
     def at(self, day: str | None, clock: str) -> datetime:
         """The moment at which the clock showed this, on the named day or else on the base's."""
-        shown = _time(clock)
+        shown, zone = clock_time(clock), self.now.tzinfo or UTC
         if day is not None:
-            return _wall(_date_of(day, self.now), shown, self.now)
+            return wall(midnight_of(day, self.now), shown, zone)
         on = self._start + (timedelta(days=1) if self.night and shown.hour < 12 else timedelta())
-        found = _wall(on, shown, self.now)
-        return _wall(on - timedelta(days=1), shown, self.now) if self.day is None and found > self.now else found
+        found = wall(on, shown, zone)
+        return wall(on - timedelta(days=1), shown, zone) if self.day is None and found > self.now else found
 
 
 def _two(text: str, now: datetime) -> Window | None:
     """From one moment or day to another."""
     if (days := _BETWEEN_DAYS.search(text)) is not None:
-        first, last = _date_of(days[1], now), _date_of(days[2], now)
+        first, last = midnight_of(days[1], now), midnight_of(days[2], now)
         if last >= first:
             return Window(first, last + timedelta(days=1), days[0])
     base = _Base(text, now)
@@ -213,45 +168,9 @@ def _one(text: str, now: datetime) -> Window | None:
     return Window(there - AROUND, there + AROUND, one[0])
 
 
-def _time(clock: str) -> time:
-    """What a clock shows. Raises ValueError for what none does."""
-    if clock.lower() in ("noon", "midnight"):
-        return time(12 if clock.lower() == "noon" else 0)
-    parts = _CLOCK_PARTS.fullmatch(clock.strip())
-    if parts is None:
-        raise ValueError("no such time")
-    number, half = int(parts[1]), (parts[3] or "").lower()
-    if half in ("am", "pm"):
-        if not 1 <= number <= 12:
-            raise ValueError("no such hour")
-        number = number % 12 + (12 if half == "pm" else 0)
-    return time(number % 24 if number == 24 else number, int(parts[2] or 0))
-
-
-def _wall(day: datetime, clock: time, now: datetime) -> datetime:
-    return on_the_wall(datetime.combine(day.date(), clock), now.tzinfo or UTC)
-
-
-def _midnight(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _date_of(word: str, now: datetime) -> datetime:
-    """The midnight at which a day begins that :data:`_DAY` found. Raises ValueError for a date that no calendar has."""
-    midnight, said = _midnight(now), word.lower().strip()
-    if said[:1].isdigit():
-        return midnight.replace(year=int(said[:4]), month=int(said[5:7]), day=int(said[8:10]))
-    if said.endswith("before yesterday"):
-        return midnight - timedelta(days=2)
-    if said in ("today", "yesterday"):
-        return midnight - timedelta(days=said == "yesterday")
-    past = (midnight.weekday() - _DAYS.index(said.removeprefix("last").strip())) % 7
-    return midnight - timedelta(days=past or (7 if said.startswith("last") else 0))
-
-
 def _calendar(text: str, now: datetime) -> Window | None:
     """The last weekend that has begun, this week from Monday on, this or the last month and year."""
-    midnight = _midnight(now)
+    midnight = day_start(now)
     if (weekend := _WEEKEND.search(text)) is not None and not _AHEAD.search(text):
         days = (midnight.weekday() - 5) % 7 + (7 if weekend[1] and midnight.weekday() >= 5 else 0)
         saturday = midnight - timedelta(days=days)
@@ -271,10 +190,10 @@ def _calendar(text: str, now: datetime) -> Window | None:
 
 def _day(text: str, now: datetime) -> Window | None:
     """A day, or a part of one, that is named."""
-    midnight = _midnight(now)
+    midnight = day_start(now)
     if (dated := _DATE.search(text)) is not None:
         part = re.search(r"\b(morning|afternoon|evening|night)\b", text, re.IGNORECASE)
-        day = _date_of(dated[0], now)
+        day = midnight_of(dated[0], now)
         return _part(day, part[1].lower() if part else None, dated[0], text[: dated.start()], now)
     for found in _DAY_AND.finditer(text):
         word, part_word = (found[1] or "").lower(), (found[2] or "").lower() or None
@@ -293,10 +212,10 @@ def _named_day(word: str, part: str | None, midnight: datetime, now: datetime) -
     if word in ("yesterday", "day before yesterday"):
         return midnight - timedelta(days=1 if word == "yesterday" else 2)
     if word.startswith("last ") and part is None:
-        return _date_of(word, now)
-    if (word := word.removeprefix("last ")) in _DAYS:
+        return midnight_of(word, now)
+    if (word := word.removeprefix("last ")) in DAYS:
         begun = part is None or now.hour >= _PARTS[part][0]  # so that today's weekday can mean today
-        return midnight - timedelta(days=(midnight.weekday() - _DAYS.index(word)) % 7 or (0 if begun else 7))
+        return midnight - timedelta(days=(midnight.weekday() - DAYS.index(word)) % 7 or (0 if begun else 7))
     if word in ("last", "overnight", "this", "tonight") and part in ("night", None):
         # before the evening comes, "tonight" and "this night" are the one that was
         return midnight - timedelta(days=1) if word != "tonight" or now.hour < 18 else midnight

@@ -14,6 +14,7 @@ from andon.core.models.history import ShiftWindow
 from andon.core.settings.settings import Settings
 from andon.core.settings.site import WEEKDAYS
 from andon.core.times import clock
+from andon.core.written_times import read_day
 
 #: Windows are looked for this many days around a moment: a shift lasts less than one, and days may be left out.
 _DAYS_AROUND = 8
@@ -124,7 +125,7 @@ def working_of(
     if day is not None:
         if name is None:
             raise NoShift("day", "name the shift of that day too")
-        found = _of_day(chosen, day, zone)
+        found = _of_day(chosen, day, zone, now)
     else:
         then = now if at is None else at
         before = (None if last else window_at(chosen, then, zone)) or last_before(chosen, then, zone)
@@ -136,12 +137,15 @@ def working_of(
     return found
 
 
-def _of_day(chosen: Sequence[Shift], day: str, zone: ZoneInfo) -> ShiftWindow:
+def _of_day(chosen: Sequence[Shift], day: str, zone: ZoneInfo, now: float) -> ShiftWindow:
     try:
-        on = date.fromisoformat(day.strip())
+        on = read_day(day, zone, datetime.fromtimestamp(now, UTC))
+    except ValueError as error:
+        raise NoShift("day", str(error)) from None
+    try:
         found = next((window for one in chosen if (window := one.on(on, zone)) is not None), None)
-    except (ValueError, OverflowError):
-        raise NoShift("day", f"{day!r} is no day; write 2025-01-15") from None
+    except (ValueError, OverflowError):  # a day at the end of the calendar
+        raise NoShift("day", f"{day!r} is outside the calendar: write a day such as 2025-01-15") from None
     if found is None:
         raise NoShift("day", f"shift {chosen[0].name} does not work on {on:%A} {on}")
     return found

@@ -18,13 +18,13 @@ from andon.app.web.api.bodies import (
     ShelvingSeveral,
     named,
 )
-from andon.app.web.api.parameters import AlarmListing, Nothing, OverviewQuestion, PathId, Place
+from andon.app.web.api.parameters import AlarmListing, AlarmsListed, Nothing, OverviewQuestion, PathId, Place
 from andon.app.web.operations import Operations
 from andon.app.web.page.backend import Backend
 from andon.insight.alarms import alarm_overview, alarm_report
 from andon.insight.trends.trends import DAY
 from andon.store import Ask, alarms, names
-from andon.store.alarms import AlarmEntry, AlarmFilter
+from andon.store.alarms import AlarmEntry, AlarmFilter, AlarmList
 
 _DOING = Doing()
 _SEEN = Acknowledging()
@@ -42,12 +42,30 @@ def add(router: APIRouter, backend: Backend) -> None:
 def _known(router: APIRouter, backend: Backend) -> None:
     ask, zone = backend.ask, backend.settings.time_zone
 
-    @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
-    async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
-        """Alarms of a list: active, stale, shelved or all."""
+    async def listed(which: AlarmList, asked: AlarmsListed) -> Response:
         read = await ask(names.read, AlarmFilter(**asked.places()))
-        found = await ask(alarms.listing, asked.list, time.time(), read.query, asked.limit + 1)
+        found = await ask(alarms.listing, which, time.time(), read.query, asked.limit + 1)
         return first_of(found, asked.limit, read.notes if found else [*read.notes, *read.empty])
+
+    def add_list(which: AlarmList, described: str) -> None:
+        @router.get(
+            f"/alarms/{which}", name=f"{which} alarms", description=described, responses=several, tags=["alarms"]
+        )
+        async def of_list(asked: Annotated[AlarmsListed, Query()]) -> Response:
+            return await listed(which, asked)
+
+    several = shows(AlarmEntry, several=True)
+
+    @router.get("/alarms", responses=several, tags=["alarms"])
+    async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
+        """The active alarms, or those of another list."""
+        return await listed(asked.list, asked)
+
+    add_list("active", "Alarms that are active, those that nobody acknowledged first.")
+    add_list("waiting", "Active alarms that nobody acknowledged and nobody shelved.")
+    add_list("stale", "Alarms that have been active for more than a day.")
+    add_list("shelved", "Alarms that are shelved, and until when.")
+    add_list("all", "Every alarm, the newest first.")
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[Place, Query()]) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,7 @@ from andon.app.web.statuses import is_trouble, status_of
 from andon.core.errors import AndonError
 from andon.core.models import PatternSummary, Resolution, SecondOpinion, StoredLog
 from andon.core.moments import described, told
+from andon.core.wrong_values import in_words
 from andon.insight.problem import Explained
 from andon.store.problems import PatternHost, PatternMerge, ProblemNote, Tick, Verdict
 from andon.store.retention import RetentionState
@@ -222,7 +224,7 @@ def _in_words(schemas: dict[str, Any]) -> dict[str, Any]:
     return schemas
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     found: dict[str, Any] = {"msg": str(error), "loc": ()}
     if isinstance(error, RequestValidationError):
         # what is not known is told first: it may be what is missing, misspelt
@@ -234,11 +236,19 @@ async def _refused(_request: Request, error: Exception) -> Response:
         return JSONResponse({"detail": sentence}, 400)
     name = ".".join(str(part) for part in found["loc"][1:])
     if found.get("type") == "extra_forbidden":
-        sentence = f"there is no parameter {name!r} here: /openapi.json lists those there are"
-    else:
-        message = str(found["msg"]).removeprefix("Value error, ")
-        sentence = f"{name}: {message[:1].lower()}{message[1:]}" if name else message
-    return JSONResponse({"detail": sentence}, 400)
+        return JSONResponse({"detail": _unknown(request, name)}, 400)
+    message = in_words(found) if "type" in found else str(found["msg"])
+    return JSONResponse({"detail": f"{name}: {message[:1].lower()}{message[1:]}" if name else message}, 400)
+
+
+def _unknown(request: Request, name: str) -> str:
+    """That there is no parameter of this name, and what was meant."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    fields = [*dependant.query_params, *dependant.body_params] if dependant is not None else []
+    known = [key for one in fields for key in getattr(one.field_info.annotation, "model_fields", {})]
+    close = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {close[0]!r}?" if close else "/openapi.json lists those there are"
+    return f"there is no parameter {name!r} here: {meant}"
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from andon.app.web.api.parameters import Id, Parameters, PrintableText, ReportQuestion, Text, Time
 from andon.app.web.operations import MOST_AT_ONCE
 from andon.app.web.people import Person, Role, at_least
+from andon.core.lengths import read_seconds
 
 #: Who may do what everybody on a shift does, and what only administrators do.
 Operator = Annotated[Person, Depends(at_least(Role.OPERATOR))]
@@ -24,8 +25,17 @@ By = Annotated[
 ]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_AT_ONCE)]
 _DAYS = 31
+
+
+def _length(value: Any) -> Any:
+    """Seconds, also of a length of time that is written as people do: ``8h``."""
+    return read_seconds(value) if isinstance(value, str) and not value.strip().replace(".", "").isdigit() else value
+
+
 Seconds = Annotated[
-    float, Field(ge=60, le=_DAYS * 86_400, description=f"For how long, in seconds: a minute at least, {_DAYS} days.")
+    float,
+    BeforeValidator(_length),
+    Field(ge=60, le=_DAYS * 86_400, description=f"For how long, in seconds or as 8h: 1 minute to {_DAYS} days."),
 ]
 
 

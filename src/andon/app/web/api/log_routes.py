@@ -17,6 +17,7 @@ from andon.app.web.api.parameters import (
     PathId,
     TimelineQuestion,
     named_parameters,
+    problem_of,
     zone_of,
 )
 from andon.app.web.page.backend import Backend
@@ -76,16 +77,18 @@ def _figures(router: APIRouter, backend: Backend) -> None:
             breakdown.check_points(asked.step, since, until)
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
-        return send(await ask(breakdown.timeline, asked.step, since, until, local, asked.pattern))
+        problem = problem_of(asked.problem, asked.pattern)
+        return send(await ask(breakdown.timeline, asked.step, since, until, local, problem))
 
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["logs"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
         """What sets a problem's logs apart (30 days), or the logs of a time (8 hours, compared with a week)."""
+        problem = problem_of(asked.problem, asked.pattern)
         with named_parameters():
-            times = filters.compared(asked.pattern, asked.since, asked.until, asked.baseline, zone)
-        if asked.pattern is not None and not times.by_time:
-            found = await ask(differences.of_pattern, asked.pattern, *times.inside, shifts, site, limit=asked.limit)
+            times = filters.compared(problem, asked.since, asked.until, asked.baseline, zone)
+        if problem is not None and not times.by_time:
+            found = await ask(differences.of_pattern, problem, *times.inside, shifts, site, limit=asked.limit)
         else:
             spans = times.inside, times.before
-            found = await ask(differences.of_windows, *spans, asked.pattern, site, limit=asked.limit)
+            found = await ask(differences.of_windows, *spans, problem, site, limit=asked.limit)
         return send(found)

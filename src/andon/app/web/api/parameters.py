@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from fastapi import HTTPException, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from andon.core.models import ID_MAX, LogQuery
 from andon.core.models.actions import ActionStatus
@@ -34,7 +34,14 @@ def _printable(value: str) -> str:
 
 PrintableText = Annotated[str, AfterValidator(_printable)]
 Text = Annotated[PrintableText, Field(max_length=200)]
-Time = Annotated[str, Field(max_length=40, description="2025-01-15T02:00, with or without a zone, or an age like 8h.")]
+Time = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="02:00, yesterday 14:00, 2025-01-15, 2025-01-15T02:00Z, or an age such as 8h; "
+        "in the site's zone unless it names one.",
+    ),
+]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
 PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
@@ -76,6 +83,18 @@ class Part(Parameters):
         return {name: getattr(self, name) for name in Part.model_fields}
 
 
+#: For programs alone: pydantic's own mark would warn wherever the value is read.
+_DEPRECATED: dict[str, JsonValue] = {"deprecated": True}
+FormerPattern = Annotated[Id | None, Field(json_schema_extra=_DEPRECATED, description="The former name of problem.")]
+
+
+def problem_of(problem: int | None, pattern: int | None) -> int | None:
+    """The problem that is meant, by its parameter or the former name. Raises HTTPException where they differ."""
+    if problem is not None and pattern is not None and problem != pattern:
+        raise HTTPException(400, "pattern: it is the former name of problem; leave it out")
+    return pattern if problem is None else problem
+
+
 class Place(Part, Span):
     """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
 
@@ -95,7 +114,8 @@ class LogFilter(Part, Span):
     text: Annotated[
         str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
     ] = None
-    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
+    problem: Annotated[Id | None, Field(description="Logs of this problem.")] = None
+    pattern: FormerPattern = None
     state: Annotated[
         Literal["raised", "cleared", "acknowledged", "event"] | None,
         Field(description="What the log says of an alarm; event: nothing."),
@@ -110,8 +130,8 @@ class LogFilter(Part, Span):
         with named_parameters():
             return filters.log_query(
                 zone,
-                **{name: getattr(self, name) for name in LogFilter.model_fields if name != "pattern"},
-                pattern_id=self.pattern,
+                **{name: getattr(self, name) for name in LogFilter.model_fields.keys() - {"problem", "pattern"}},
+                pattern_id=problem_of(self.problem, self.pattern),
                 limit=limit,
                 before=None if after is None else self.place(after, oldest=oldest),
                 oldest_first=oldest,
@@ -136,7 +156,8 @@ class LogFilter(Part, Span):
         return timestamp, log_id
 
     def _mark(self, oldest: bool) -> str:
-        asked = {name: getattr(self, name) for name in LogFilter.model_fields}
+        asked = {name: getattr(self, name) for name in LogFilter.model_fields if name != "problem"}
+        asked["pattern"] = problem_of(self.problem, self.pattern)  # a place holds whichever name the problem had
         return hashlib.blake2b(msgspec.json.encode([asked, oldest]), digest_size=6).hexdigest()
 
 
@@ -156,7 +177,7 @@ class LogExport(LogFilter):
     redact: Annotated[bool, Field(description="[secret 1] and so on for passwords, tokens, keys and the like.")] = False
 
 
-class PatternListing(Parameters):
+class ProblemListing(Parameters):
     """A listing of problems."""
 
     sort: Literal["last", "count", "rate", "first", "severity"] = "last"
@@ -181,7 +202,8 @@ class TimelineQuestion(Span):
     """A series of counts."""
 
     step: Literal["minute", "hour", "day"] = "hour"
-    pattern: Id | None = None
+    problem: Id | None = None
+    pattern: FormerPattern = None
     zone: Annotated[Text | None, Field(description="Zone of days and times, the site's unless given.")] = None
 
 
@@ -194,16 +216,27 @@ class BreakdownQuestion(Span):
 class DiffQuestion(Span):
     """What is different: about a problem, or (without one, or with ``baseline``) about a time."""
 
-    pattern: Id | None = None
+    problem: Id | None = None
+    pattern: FormerPattern = None
     baseline: Time | None = None
     limit: Limit = 20
 
 
-class AlarmListing(Part):
+class AlarmsListed(Part):
+    """Alarms of one list."""
+
+    limit: Limit = 50
+
+
+class AlarmListing(AlarmsListed):
     """A list of alarms."""
 
-    list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
-    limit: Limit = 50
+    list: Annotated[
+        Literal["active", "waiting", "stale", "shelved", "all"],
+        Field(
+            json_schema_extra=_DEPRECATED, description="The former way to name a list: /api/alarms/active and so on."
+        ),
+    ] = "active"
 
 
 class NoteListing(Span):
@@ -241,11 +274,18 @@ class ActionListing(Continued):
     problem: Id | None = None
 
 
-class QueueListing(Parameters):
+class Listed(Parameters):
+    """How many rows."""
+
+    limit: Limit = 50
+
+
+class QueueListing(Listed):
     """What waits for an explanation."""
 
-    failed: Annotated[bool, Field(description="What the model gave no answer for, instead.")] = False
-    limit: Limit = 50
+    failed: Annotated[
+        bool, Field(json_schema_extra=_DEPRECATED, description="The former way to ask for /api/queue/failed.")
+    ] = False
 
 
 class TakingBack(Parameters):

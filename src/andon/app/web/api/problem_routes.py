@@ -26,7 +26,7 @@ from andon.app.web.api.parameters import (
     BreakdownQuestion,
     Nothing,
     PathId,
-    PatternListing,
+    ProblemListing,
     SpanLimit,
     TakingBackFix,
     TakingBackVerdict,
@@ -77,21 +77,24 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Regrouped(msgspec.Struct, frozen=True):
-    """A pattern and the problem it is part of now (merged) or was part of before (split)."""
+    """A problem and the one it is part of now (merged) or was part of before (split)."""
 
     pattern_id: int
     problem_id: int
 
 
 def add(router: APIRouter, backend: Backend) -> None:
-    """Add them."""
+    """Add them. Those of one problem also answer under their former name, ``/patterns``, which OpenAPI leaves out."""
     operations = Operations(backend)
-    _known(router, backend)
     _trends(router, backend)
-    _alarms(router, operations)
-    _fixes(router, operations)
-    _words(router, operations)
-    _grouping(router, operations)
+    of_problems = APIRouter()
+    _known(of_problems, backend)
+    _alarms(of_problems, operations)
+    _fixes(of_problems, operations)
+    _words(of_problems, operations)
+    _grouping(of_problems, operations)
+    router.include_router(of_problems, prefix="/problems")
+    router.include_router(of_problems, prefix="/patterns", include_in_schema=False)
 
 
 def _known(router: APIRouter, backend: Backend) -> None:
@@ -105,18 +108,18 @@ def _known(router: APIRouter, backend: Backend) -> None:
             since = filters.moment("new", asked.new, zone)
         return first_of(await ask(problems.listing, asked.limit + 1, asked.sort, since), asked.limit)
 
-    @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
-    async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+    @router.get("/{problem_id}", responses=shows(ProblemAnswer), tags=["problems"])
+    async def pattern(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One problem: what it is, where it occurs, its explanation and its fixes."""
-        return send(await ask(files.problem_answer, pattern_id))
+        return send(await ask(files.problem_answer, problem_id))
 
-    @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
-    async def history(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+    @router.get("/{problem_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
+    async def history(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """The analyses of a problem, open ones first, then the newest first."""
-        return send_list(await ask(queue.history_of, pattern_id))
+        return send_list(await ask(queue.history_of, problem_id))
 
-    @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
-    async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
+    @router.get("/{problem_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
+    async def parts(problem_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
         """A problem by machine, line, host and shift, and the time between occurrences; the last 30 days by default."""
         since, until = asked.seconds(zone, 30 * DAY)
         local = zone_of(asked.zone, zone)
@@ -124,17 +127,17 @@ def _known(router: APIRouter, backend: Backend) -> None:
             raise HTTPException(
                 400, f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer"
             )
-        return send(await ask(breakdown.breakdown, pattern_id, since, until, shifts, local))
+        return send(await ask(breakdown.breakdown, problem_id, since, until, shifts, local))
 
-    @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
-    async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+    @router.get("/{problem_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
+    async def similar(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """Problems with similar text."""
-        return send_list(await ask(problem.similar_to, pattern_id))
+        return send_list(await ask(problem.similar_to, problem_id))
 
-    @router.get("/patterns/{pattern_id}/notes", responses=shows(ProblemNote, several=True), tags=["problems"])
-    async def written(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+    @router.get("/{problem_id}/notes", responses=shows(ProblemNote, several=True), tags=["problems"])
+    async def written(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """Notes that people wrote about a problem, newest first."""
-        return send_list(await ask(problems.notes_of, pattern_id))
+        return send_list(await ask(problems.notes_of, problem_id))
 
 
 def _trends(router: APIRouter, backend: Backend) -> None:
@@ -173,79 +176,79 @@ def _trends(router: APIRouter, backend: Backend) -> None:
 def _alarms(router: APIRouter, operations: Operations) -> None:
     answers = shows(AlarmEntry, several=True, sentence="Done; the alarms as they are now.") | CHANGE_FAILURES
 
-    @router.post("/patterns/{pattern_id}/acknowledge", responses=answers, tags=["problems"])
+    @router.post("/{problem_id}/acknowledge", responses=answers, tags=["problems"])
     async def acknowledge(
-        pattern_id: PathId, person: Operator, given: Annotated[Acknowledging, Body()] = _SEEN
+        problem_id: PathId, person: Operator, given: Annotated[Acknowledging, Body()] = _SEEN
     ) -> Response:
         """Acknowledge all alarms of a problem that may be active and are not acknowledged; answers these alarms."""
-        return send_list(await operations.acknowledge_problem(pattern_id, named(person, given.by), given.note))
+        return send_list(await operations.acknowledge_problem(problem_id, named(person, given.by), given.note))
 
-    @router.post("/patterns/{pattern_id}/shelve", responses=answers, tags=["problems"])
-    async def shelve(pattern_id: PathId, person: Operator, given: Shelving) -> Response:
+    @router.post("/{problem_id}/shelve", responses=answers, tags=["problems"])
+    async def shelve(problem_id: PathId, person: Operator, given: Shelving) -> Response:
         """Take all alarms of a problem that may be active off the active list for a time."""
         words = given.seconds, named(person, given.by), given.note
-        return send_list(await operations.shelve_problem(pattern_id, *words))
+        return send_list(await operations.shelve_problem(problem_id, *words))
 
-    @router.post("/patterns/{pattern_id}/unshelve", responses=answers, tags=["problems"])
-    async def unshelve(pattern_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
+    @router.post("/{problem_id}/unshelve", responses=answers, tags=["problems"])
+    async def unshelve(problem_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
         """Put all shelved alarms of a problem back on the active list at once."""
-        return send_list(await operations.unshelve_problem(pattern_id, named(person, given.by)))
+        return send_list(await operations.unshelve_problem(problem_id, named(person, given.by)))
 
 
 def _fixes(router: APIRouter, operations: Operations) -> None:
-    @router.post("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
-    async def resolve(pattern_id: PathId, person: Operator, given: Fixing) -> Response:
+    @router.post("/{problem_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
+    async def resolve(problem_id: PathId, person: Operator, given: Fixing) -> Response:
         """Confirm what fixed a problem: its logs show the fix from now on, including later ones."""
-        return send(await operations.resolve(pattern_id, given.fix, given.cause, named(person, given.by)))
+        return send(await operations.resolve(problem_id, given.fix, given.cause, named(person, given.by)))
 
-    @router.delete("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
-    async def revoke(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackFix, Query()]) -> Response:
+    @router.delete("/{problem_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
+    async def revoke(problem_id: PathId, person: Operator, asked: Annotated[TakingBackFix, Query()]) -> Response:
         """Withdraw a confirmed fix, the newest unless ``fix`` names one; the problem is explained again."""
-        return send(await operations.revoke_fix(pattern_id, asked.fix, named(person, asked.by)))
+        return send(await operations.revoke_fix(problem_id, asked.fix, named(person, asked.by)))
 
-    @router.post("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
-    async def judge(pattern_id: PathId, person: Operator, said: Judging) -> Response:
+    @router.post("/{problem_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
+    async def judge(problem_id: PathId, person: Operator, said: Judging) -> Response:
         """Say whether the explanation of a problem was helpful or wrong; a person's latest verdict counts."""
         by = named(person, said.by or said.author)
-        return send(await operations.judge(pattern_id, said.verdict, by, said.note, second=said.second))
+        return send(await operations.judge(problem_id, said.verdict, by, said.note, second=said.second))
 
-    @router.delete("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
-    async def take_back(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackVerdict, Query()]) -> Response:
+    @router.delete("/{problem_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
+    async def take_back(problem_id: PathId, person: Operator, asked: Annotated[TakingBackVerdict, Query()]) -> Response:
         """Withdraw your own verdict on the explanation of a problem."""
         by = named(person, asked.by)
-        return send(await operations.take_back_verdict(pattern_id, by, second=asked.second))
+        return send(await operations.take_back_verdict(problem_id, by, second=asked.second))
 
 
 def _words(router: APIRouter, operations: Operations) -> None:
-    @router.post("/patterns/{pattern_id}/notes", responses=shows(ProblemNote) | CHANGE_FAILURES, tags=["problems"])
-    async def note(pattern_id: PathId, person: Operator, given: Noting) -> Response:
+    @router.post("/{problem_id}/notes", responses=shows(ProblemNote) | CHANGE_FAILURES, tags=["problems"])
+    async def note(problem_id: PathId, person: Operator, given: Noting) -> Response:
         """Add a note about a problem, for whoever works on it next."""
-        return send(await operations.note_problem(pattern_id, given.text, named(person, given.by)))
+        return send(await operations.note_problem(problem_id, given.text, named(person, given.by)))
 
     ticked = shows(Tick, several=True, sentence="All ticks that stand now.") | CHANGE_FAILURES
 
-    @router.post("/patterns/{pattern_id}/tick", responses=ticked, tags=["problems"])
-    async def tick(pattern_id: PathId, person: Operator, given: Ticking) -> Response:
+    @router.post("/{problem_id}/tick", responses=ticked, tags=["problems"])
+    async def tick(problem_id: PathId, person: Operator, given: Ticking) -> Response:
         """Tick off a step of the explanation that the problem shows, or clear the tick."""
         by = named(person, given.by)
-        return send_list(await operations.tick(pattern_id, given.step, given.done, by))
+        return send_list(await operations.tick(problem_id, given.step, given.done, by))
 
-    @router.post("/patterns/{pattern_id}/ask", responses=shows(Asked) | CHANGE_FAILURES, tags=["problems"])
-    async def ask_again(pattern_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
+    @router.post("/{problem_id}/ask", responses=shows(Asked) | CHANGE_FAILURES, tags=["problems"])
+    async def ask_again(problem_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
         """Ask for another explanation of a problem, ahead of others; the present one stays until it arrives."""
-        asked = await operations.ask_again(pattern_id, named(person, given.by))
-        return send(Asked(pattern_id, asked))
+        asked = await operations.ask_again(problem_id, named(person, given.by))
+        return send(Asked(problem_id, asked))
 
 
 def _grouping(router: APIRouter, operations: Operations) -> None:
-    @router.post("/patterns/{pattern_id}/merge", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
-    async def merge(pattern_id: PathId, person: Admin, given: Merging) -> Response:
+    @router.post("/{problem_id}/merge", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
+    async def merge(problem_id: PathId, person: Admin, given: Merging) -> Response:
         """Merge a problem into another one: they share counts and explanation from now on."""
-        root = await operations.merge(pattern_id, given.into, named(person, given.by))
-        return send(Regrouped(pattern_id, root))
+        root = await operations.merge(problem_id, given.into, named(person, given.by))
+        return send(Regrouped(problem_id, root))
 
-    @router.post("/patterns/{pattern_id}/split", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
-    async def split(pattern_id: PathId, person: Admin, given: Annotated[Doing, Body()] = _DOING) -> Response:
+    @router.post("/{problem_id}/split", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
+    async def split(problem_id: PathId, person: Admin, given: Annotated[Doing, Body()] = _DOING) -> Response:
         """Split a merged problem off again; the two are never merged automatically afterwards."""
-        left = await operations.split(pattern_id, named(person, given.by))
-        return send(Regrouped(pattern_id, left))
+        left = await operations.split(problem_id, named(person, given.by))
+        return send(Regrouped(problem_id, left))

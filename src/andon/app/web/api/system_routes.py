@@ -23,7 +23,7 @@ from andon.app.web.api.answers import (
     shows,
 )
 from andon.app.web.api.bodies import Asking, Operator, named
-from andon.app.web.api.parameters import AuditListing, Nothing, QueueListing, named_parameters
+from andon.app.web.api.parameters import AuditListing, Listed, Nothing, QueueListing, named_parameters
 from andon.app.web.page.backend import Backend
 from andon.core.errors import StoreUnavailable
 from andon.core.moments import text_of
@@ -99,8 +99,13 @@ def _records(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/queue", responses=shows(QueueEntry, several=True), tags=["system"])
     async def waiting(asked: Annotated[QueueListing, Query()]) -> Response:
-        """The problems that wait for an explanation, the next one first, and why they wait; or those given up on."""
+        """The problems that wait for an explanation, the next one first, and why they wait."""
         return first_of(await ask(queue.listing, failed=asked.failed, limit=asked.limit + 1), asked.limit)
+
+    @router.get("/queue/failed", responses=shows(QueueEntry, several=True), tags=["system"])
+    async def failed(asked: Annotated[Listed, Query()]) -> Response:
+        """The problems that the model gave up on, and why."""
+        return first_of(await ask(queue.listing, failed=True, limit=asked.limit + 1), asked.limit)
 
     @router.get("/audit", responses=shows(AuditEntry, several=True), tags=["system"])
     async def deeds(asked: Annotated[AuditListing, Query()]) -> Response:
@@ -126,15 +131,16 @@ def _questions(router: APIRouter, backend: Backend) -> None:
         A question to a model counts against the budgets. Without a model the answer is what the database holds.
         """
         with named_parameters():
-            inquiry = Inquiry(
-                text=asked.question.strip(),
-                now=datetime.fromtimestamp(time.time(), backend.zone),
-                since=filters.moment("since", asked.since, zone),
-                until=filters.moment("until", asked.until, zone),
-                host=asked.host,
-                place=asked.line,
-                service=asked.service,
-            )
+            since, until = filters.span(asked.since, asked.until, zone)
+        inquiry = Inquiry(
+            text=asked.question.strip(),
+            now=datetime.fromtimestamp(time.time(), backend.zone),
+            since=since,
+            until=until,
+            host=asked.host,
+            place=asked.line,
+            service=asked.service,
+        )
         if backend.service is None:
             raise StoreUnavailable("nothing answers questions here: start Andon with `andon run`")
         by = named(person, asked.by)

@@ -18,6 +18,7 @@ from andon.app.web.page.live import partial
 from andon.app.web.page.rendering import environment, page
 from andon.app.web.statuses import is_trouble, status_of
 from andon.core.errors import AndonError
+from andon.core.wrong_values import in_words
 
 _log = structlog.get_logger(__name__)
 
@@ -84,5 +85,5 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:])
-        return 400, f"{name}: {first['msg']}" if name else str(first["msg"])
+        return 400, f"{name}: {in_words(first)}" if name else in_words(first)
     return status_of(error), str(error)

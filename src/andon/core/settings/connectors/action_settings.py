@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from andon.core.lengths import read_seconds
 from andon.core.settings.connectors.target import base_url
-from andon.core.settings.retention import SeverityName, parse_age
+from andon.core.settings.retention import SeverityName
 
 
 def _upper(value: Any) -> Any:
@@ -41,7 +42,7 @@ def parse_quiet(text: str) -> tuple[time, time] | None:
 def parse_pause(text: str) -> float | None:
     """Seconds of a time such as ``15m``; None of an empty text and of ``never``. Raises ValueError with a sentence."""
     word = text.strip().lower()
-    return None if word in ("", "never") else parse_age(word)
+    return None if word in ("", "never") else read_seconds(word)
 
 
 class Where(BaseModel, defer_build=True):
@@ -78,7 +79,7 @@ class ActionRule(Where):
     @field_validator("every")
     @classmethod
     def _time(cls, value: str) -> str:
-        parse_age(value)
+        read_seconds(value)
         return value
 
 
@@ -177,7 +178,7 @@ class ActionSettings(BaseModel, defer_build=True):
     @field_validator("proposal_expires", "action_patience", "action_retention")
     @classmethod
     def _time(cls, value: str) -> str:
-        parse_age(value)
+        read_seconds(value)
         return value
 
     @field_validator("ticket_comment_every")

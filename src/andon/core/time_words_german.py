@@ -1,4 +1,4 @@
-"""German time words as the English ones of :mod:`time_phrases`: "seit gestern 14 Uhr" is "since yesterday 14:00".
+"""German time words as the English ones that are read: "seit gestern 14 Uhr" is "since yesterday 14:00".
 
 Only words that are about time are put into English, and only where they cannot be anything else; all other words stay.
 """

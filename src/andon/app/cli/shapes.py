@@ -1,0 +1,114 @@
+"""Commands and groups as all of ours are: plain words in help and errors, other names of options, ids as commands."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from andon.core.text import printable
+
+#: Names of options from before; they go on working, and help does not show them.
+FORMER = frozenset({"--pattern", "--top", "--rows"})
+
+
+class _Plain:
+    """What commands and groups share, before Typer's own class."""
+
+    def __init__(self, **given: Any) -> None:
+        # the terminal's width says where lines of help break, not the source's
+        paragraphs = inspect.cleandoc(given.get("help") or "").split("\n\n")
+        super().__init__(**given | {"help": "\n\n".join(" ".join(one.split()) for one in paragraphs)})
+        self._former: list[TyperOption] = []
+        for one in self.params:  # type: ignore[attr-defined]  # of Typer's class, here and below
+            if isinstance(one, TyperOption) and (former := [name for name in one.opts if name in FORMER]):
+                if shown := [name for name in one.opts if name not in FORMER]:
+                    other = copy.copy(one)
+                    one.opts, other.opts = shown, former
+                    self._former.append(other)
+                else:
+                    one.hidden = True
+
+    def make_parser(self, ctx: Any) -> Any:
+        """The parser, which also knows the former names."""
+        parser = super().make_parser(ctx)  # type: ignore[misc]
+        for one in self._former:
+            one.add_to_parser(parser, ctx)
+        return parser
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, also those that Typer adds, with names of their values that people read."""
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for one in found:
+            in_words(one)
+        return found
+
+
+class Command(_Plain, TyperCommand):
+    """A command."""
+
+
+class Group(_Plain, TyperGroup):
+    """A group. Its bare name lists, and ``list`` does the same; an id in place of a command shows what has it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments: ``problems list`` is ``problems``, and ``token`` is ``token list``."""
+        if "list" in self.commands:
+            wanted = not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx))
+            args = ["list", *args] if wanted and not self.invoke_without_command else args
+        elif args[:1] == ["list"] and self.invoke_without_command:
+            args = args[1:]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that ``args`` name, and the arguments behind its name."""
+        if args[0].isdecimal() and args[0] not in self.commands and "show" in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+def in_words(param: Any) -> None:
+    """Give a parameter the name of its values that people read: N, TEXT, PATH, and nothing for a flag."""
+    if not isinstance(param, TyperOption):
+        param.metavar = param.metavar and param.metavar.strip("[]")  # Typer adds brackets to what may be left out
+        if not param.type_descriptor.is_choice:
+            param.display_type_rich = _no_kind  # its name says what it is
+    elif param.metavar is None and not param.type_descriptor.is_choice:
+        param.metavar = _kind(param)
+    param.min = param.max = None  # for help alone, which would show the ends of an id's range; the error names them
+
+
+def _no_kind(ctx: Any) -> str:
+    del ctx
+    return ""
+
+
+def _kind(param: TyperOption) -> str:
+    if param.is_flag:
+        return ""
+    kinds = set(_leaves(param.type_descriptor.annotation))
+    return "N" if kinds & {int, float} else "PATH" if Path in kinds else "TEXT"
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is None:
+        yield annotation
+    for one in get_args(annotation):
+        yield from _leaves(one)
+
+
+def say_plainly(error: typer.BadParameter) -> None:
+    """Put a refusal into words of ours. What is wrong may quote names that are stored: they steer nothing."""
+    cause = error.__cause__
+    if cause is not None and type(cause).__name__ == "ValidationError":
+        from andon.core.wrong_values import in_words as sentence
+
+        (first, *_) = cause.errors()  # type: ignore[attr-defined]  # pydantic's, which Typer reads values with
+        words = sentence(first)
+        error.message = f"{words}, not {first['input']!r:.60}" if isinstance(first["input"], str) else words
+    error.message = printable(error.message)

@@ -1,0 +1,83 @@
+"""What help says: an example for each command, plain names of values, nothing of the libraries; and former names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.markup import render
+
+from andon.app.cli.command_table import COMMANDS, FORMER_NAMES, load
+from support.commands import Commands
+
+#: What typer and pydantic call types and bounds, and what no user knows of.
+FOREIGN = re.compile(r"<(?:str|int|bool|float|list|path|file)\b|\[?\d+<=x|Input should|92233720|\bx>=")
+DEVELOPERS = re.compile(r"\b(?:pattern|rung|fingerprint|template)s?\b", re.IGNORECASE)
+
+
+def _below(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, one in getattr(command, "commands", {}).items():
+        yield from _below((*path, name), one)
+
+
+ALL = [found for name in COMMANDS for found in _below((name,), load(name))]
+NAMES = [" ".join(path) for path, _ in ALL]
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=NAMES)
+def test_each_command_has_an_example_that_names_it(path: tuple[str, ...], command: Any) -> None:
+    """And what it says reads the same with markup as without: nothing in brackets is lost."""
+    assert re.search(r"Examples?: ", command.help)
+    assert f"andon {path[0]}" in command.help or "mcpServers" in command.help
+    texts = [command.help, *(one.help or "" for one in command.params)]
+    assert [render(one).plain for one in texts] == texts
+    assert all(one.help for one in command.params if not one.hidden)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=NAMES)
+def test_help_knows_no_types_and_no_words_of_developers(
+    path: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Commands(tmp_path, capsys, COLUMNS="200")(*path, "--help")
+    assert (shown.status, FOREIGN.findall(shown.out), DEVELOPERS.findall(shown.out)) == (0, [], [])
+
+
+def test_commands_stand_in_panels_the_most_used_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Former names are not listed."""
+    shown = Commands(tmp_path, capsys)("--help").out
+    assert re.findall(r"─ (\w+) ─", shown)[1:] == ["Start", "Look", "Act", "Administer"]
+    listed = re.findall(r"^│ (\w+)", shown, re.MULTILINE)
+    assert [name for name in listed if name in {**COMMANDS, **FORMER_NAMES}] == list(COMMANDS)
+    assert FOREIGN.findall(shown) == []
+
+
+def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    andon = Commands(tmp_path, capsys)
+    assert andon("--version").out == andon("version").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("show", "abc"), "'ID': write a whole number, not 'abc'"),
+        (("show", "0"), "'ID': write 1 or more, not '0'"),
+        (("logs", "--limit", "20000"), "write 10000 or less, not '20000'"),
+        (("eval", "--min-category", "much"), "write a number, not 'much'"),
+        (("problems", "--problem", "x"), "No such option: --problem"),
+        (("problem",), "Did you mean 'problems'"),
+        (("send", "x", "--timeout", "soon"), "'soon' is not a length of time"),
+        (("send", "x", "--timeout", "2h"), "write 1 to 3600 seconds"),
+        (("alarms", "loud"), "'loud' is not a list: write one of active, stale"),
+        (("alarms", "active", "--stale"), "choose one list"),
+        (("queue", "lost"), "'lost' is not a list"),
+    ],
+)
+def test_what_is_wrong_is_said_in_our_words(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = Commands(tmp_path, capsys, COLUMNS="200")(*arguments)
+    assert (refused.status, sentence in refused.err) == (2, True), refused.err
