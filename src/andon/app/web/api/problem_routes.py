@@ -101,15 +101,15 @@ def _known(router: APIRouter, backend: Backend) -> None:
     ask, zone = backend.ask, backend.settings.time_zone
     shifts = site_shifts(backend.settings)
 
-    @router.get("/patterns", responses=shows(PatternSummary, several=True), tags=["problems"])
-    async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
+    @router.get("", responses=shows(PatternSummary, several=True), tags=["problems"])
+    async def listing(asked: Annotated[ProblemListing, Query()]) -> Response:
         """Problems, each with everything merged into it."""
         with named_parameters():
             since = filters.moment("new", asked.new, zone)
         return first_of(await ask(problems.listing, asked.limit + 1, asked.sort, since), asked.limit)
 
     @router.get("/{problem_id}", responses=shows(ProblemAnswer), tags=["problems"])
-    async def pattern(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+    async def one(problem_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One problem: what it is, where it occurs, its explanation and its fixes."""
         return send(await ask(files.problem_answer, problem_id))
 
