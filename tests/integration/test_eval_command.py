@@ -67,7 +67,7 @@ def test_a_choice_of_nothing_fails(andon: Commands) -> None:
     """A gate must not pass because nothing ran."""
     done = andon("eval", "--tag", "no-such-tag")
     assert done.status == 1
-    assert "no case was chosen" in done.err
+    assert "no case matches" in done.err
 
 
 def test_cases_are_listed_without_asking(andon: Commands) -> None:

@@ -35,24 +35,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def routes(found: Site) -> list[tuple[str, str]]:
     """Method and path of everything that is served."""
-    served = [(method, one.path) for one in _below(found.app.routes) for method in sorted(one.methods or ())]
+    served = [(method, path) for path, one in _below(found.app.routes) for method in sorted(one.methods or ())]
     assert len(served) > 25
     return [(method, path) for method, path in served if method != "HEAD"]
 
 
-def _below(found: Sequence[BaseRoute]) -> Iterator[Route]:
-    """Routes, also those of routers that are included; what is neither fails the test."""
+def _below(found: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, Route]]:
+    """Routes by their paths, also those of routers that are included; what is neither fails the test."""
     for one in found:
         if isinstance(one, Route):
-            yield one
+            yield prefix + one.path, one
         else:
-            yield from _below(one.original_router.routes)  # type: ignore[attr-defined]  # FastAPI's own kind
+            included: Any = one  # FastAPI's own kind
+            yield from _below(included.original_router.routes, prefix + included.include_context.prefix)
 
 
 def test_every_change_names_the_role_that_it_needs(house: Site) -> None:
     """Beside what the entrance demands of all of them; what only administrators may is refused to an operator."""
     silent = set()
-    for one in _below(house.app.routes):
+    for _, one in _below(house.app.routes):
         checks = [dependency.call.__qualname__ for dependency in one.dependant.dependencies] if _is_ours(one) else []
         if (one.methods or set()) - SAFE and "at_least.<locals>.check" not in checks:
             silent.add(one.path)
@@ -91,7 +92,7 @@ def test_every_change_is_refused_to_a_viewer_and_without_the_token_of_the_page(h
     viewer, admin = house.visitor("Vera"), house.visitor("Ada")
     csrf = viewer.csrf
     changes = [(method, path) for method, path in routes(house) if method != "GET" and path not in FOR_ALL]
-    assert ("POST", "/api/problems/{problem_id}/verdict") in changes
+    assert {("POST", f"/api/{name}/{{problem_id}}/verdict") for name in ("problems", "patterns")} <= set(changes)
     for method, path in changes:
         refused = viewer(method, filled(path), X_CSRF_Token=csrf)
         assert refused.status == 403, (method, path)
