@@ -76,6 +76,7 @@ SHOWN = tuple(
         (r"\S+/(?=nats-server$)", ".venv/bin/"),
         (r"^note: \S+ lies where a service sees nothing.*\n", ""),
         (r"(?<=Andon )(\S+ with )\d+ packages, on \S+", r"\g<1>113 packages, on /usr/bin/python3.11"),
+        (r"(?<=made by Andon )(\S+) on [^,]+", r"\g<1> on line3-pc"),
         (r"(?<=-)\d{14}\b", f"{NOW:%Y%m%d%H%M%S}"),
     )
 )
@@ -118,6 +119,10 @@ def main() -> None:
 
 def said(*, quick: bool) -> list[tuple[str, str, str]]:
     """What was typed and what came of it, behind the command that it shows."""
+    # Modules look at it when they are imported: it has nothing of the machine's own settings and terminal.
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+    os.environ.clear()
+    os.environ.update(kept, LOGNAME="maria", USER="maria", LANG="C.UTF-8", TERM="xterm")
     typed = [sample for sample in samples() if not (quick and sample.slow)]
     stop_the_clock({sample.of.split()[1] for sample in typed if sample.of} | {"run"})
     with directory() as place, neighbours() as ports:
@@ -379,7 +384,7 @@ class Hearing:
 
 
 def _andon(words: list[str], environment: dict[str, str], place: Path, stdin: int | None) -> NoReturn:
-    """Be ``andon`` in this process, with nothing of the machine's own settings."""
+    """Be ``andon`` in this process."""
     from andon.app import cli
 
     status: Any = 70
@@ -388,10 +393,7 @@ def _andon(words: list[str], environment: dict[str, str], place: Path, stdin: in
         if stdin is not None:
             os.dup2(stdin, 0)
         os.chdir(place)
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
-        os.environ.clear()
-        os.environ.update(kept, HOME=str(place), LOGNAME="maria", USER="maria", LANG="C.UTF-8", TERM="xterm")
-        os.environ.update(environment)
+        os.environ.update(environment, HOME=str(place))
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(at, mode, encoding="utf-8") for at, mode in enumerate("rww"))
         sys.argv = ["andon", *words]
         cli.main()
