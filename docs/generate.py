@@ -79,6 +79,8 @@ BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 EVAL_BEGIN, EVAL_END = "<!-- evaluation:begin -->", "<!-- evaluation:end -->"
 WORDS_BEGIN, WORDS_END = "<!-- words:begin -->", "<!-- words:end -->"
 FIELDS_BEGIN, FIELDS_END = "<!-- fields:begin -->", "<!-- fields:end -->"
+#: A file that a page shows, and the block with it.
+FILE = re.compile(r"^<!-- file: (\S+) -->\n(?:```\w+\n.*?^```\n)?", re.DOTALL | re.MULTILINE)
 #: Scripts by their first letter, the last first.
 SCRIPTS = {"Korean": "\uac00", "Chinese and Japanese": "\u3041", "Russian": "а", "Latin": ""}
 #: Columns of the evaluation's table.
@@ -246,6 +248,17 @@ def messages_page(text: str) -> str:
     return renewed(renewed(text, WORDS_BEGIN, WORDS_END, word_rows()), FIELDS_BEGIN, FIELDS_END, field_rows())
 
 
+def extending_page(text: str) -> str:
+    """docs/extending.md with each file that it shows as it stands."""
+
+    def shown(found: re.Match[str]) -> str:
+        path = HERE.parent / found[1]
+        language = {".py": "python", ".toml": "toml", ".yaml": "yaml"}[path.suffix]
+        return f"<!-- file: {found[1]} -->\n```{language}\n{path.read_text(encoding='utf-8')}```\n"
+
+    return FILE.sub(shown, text)
+
+
 def evaluation_rows() -> str:
     """What the built-in rules reach on the bundled cases, as Markdown tables."""
     playbook, questions = bundled_playbook(), Questions()  # as Andon comes, without a site's settings
@@ -288,6 +301,7 @@ def main() -> int:
         HERE / "settings.md": settings_page(),
         commands: commands_page(commands.read_text(encoding="utf-8"), quick=not whole),
         HERE / "evaluation.md": evaluation_page((HERE / "evaluation.md").read_text(encoding="utf-8")),
+        HERE / "extending.md": extending_page((HERE / "extending.md").read_text(encoding="utf-8")),
         HERE / "messages.md": messages_page((HERE / "messages.md").read_text(encoding="utf-8")),
         root / "README.md": readme((root / "README.md").read_text(encoding="utf-8")),
     }
