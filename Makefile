@@ -89,7 +89,7 @@ producers: $(STAMP)  ## Let real producers send while Andon is killed twice (min
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
 	@$(BIN)/python tools/figures.py
 
-docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
+docs: $(STAMP)  ## Generate the pages of settings and commands, with what each command prints, and the picture of the demo
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/picture.py
 

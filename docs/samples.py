@@ -59,7 +59,10 @@ PLACE = "/home/service/andon"
 #: behind what a service says at its start.
 PATIENCE, LOOK_EVERY, SILENCE = 60.0, 0.02, 0.3
 #: What is waited for behind each line, so that the next one finds it all.
-EXPLAINED = "count(*) = 0 FROM analyses WHERE status IN ('pending', 'leased')"
+SETTLED = (
+    "(SELECT count(*) FROM analyses WHERE status IN ('pending', 'leased')) = 0 "
+    "AND (SELECT coalesce(max(id), 0) FROM logs) <= coalesce((SELECT value FROM counters WHERE name = 'indexed'), 0)"
+)
 #: What is the machine's own, and what stands for it.
 SHOWN = tuple(
     (re.compile(pattern, re.MULTILINE), instead)
@@ -75,6 +78,7 @@ SHOWN = tuple(
         (r"(?<=cases in )[\d.]+ s|(?<=p50 )[\d.]+ ms|(?<=p95 )[\d.]+ ms", "…"),
         (r"[\d,.]+ [KMGT]iB(?= free)", "73.3 GiB"),
         (r"[\d.]+ [KM]iB(?=\.?$)", "1.7 MiB"),  # of the database
+        (r"[\d.]+ [KM]iB(?=, checked)", "38.8 KiB"),
         (r"\bPython 3\.[\d.]+", "Python 3.11.7"),
         (r"\S+/(?=nats-server$)", ".venv/bin/"),
         (r"^note: \S+ lies where a service sees nothing.*\n", ""),
@@ -272,7 +276,7 @@ class Site:
             asyncio.run(self._published(words[1], words[2]))
         else:
             text = self._run(words, environment, sample.stdin)
-        for wanted in filter(None, (sample.until, EXPLAINED)):
+        for wanted in filter(None, (sample.until, SETTLED)):
             self.wait(partial(self._holds, wanted), f"{sample.line}: {wanted}; it said {text}")
         return self._shown(text)
 
