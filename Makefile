@@ -62,11 +62,12 @@ test: $(STAMP) models  ## Run every test
 quick: $(STAMP)  ## Run the tests that start no process and cost little, in half a minute of CPU time
 	@$(BIN)/python -m pytest tests/unit --quick
 
-lint: $(STAMP)  ## Check style, types and the import rule
+lint: $(STAMP)  ## Check style, types, the import rule, and whether a generated page is stale
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check --all
 
 format: $(STAMP)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

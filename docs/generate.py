@@ -145,27 +145,36 @@ def anchor(title: str) -> str:
     return re.sub(r"[^a-z0-9 ]", "", title.lower()).replace(" ", "-")
 
 
-def commands_page(before: str, *, quick: bool) -> str:
+def commands_page(before: str, extent: str) -> str:
     """docs/commands.md: each command's help, and what it says in the samples.
 
-    With ``quick`` those that take long are taken from the page as it was ``before``.
+    Those that ``extent`` (``quick``, ``portable``, ``whole``) leaves out are taken from the page as it was ``before``.
     """
-    arguments = [sys.executable, str(HERE / "samples.py"), *(["--quick"] if quick else [])]
+    arguments = [sys.executable, str(HERE / "samples.py"), f"--{extent}"]
     said = json.loads(subprocess.run(arguments, check=True, stdout=subprocess.PIPE).stdout)
     shown = {(of, line): block(line, output) for of, line, output in said}
-    if quick:
-        for of, line in {(one.of, one.line) for one in samples() if one.slow}:
-            found = re.search(re.escape(f"```console\n$ {line}\n") + r".*?^```\n", before, re.DOTALL | re.MULTILINE)
-            shown[of, line] = found[0] if found else ""
+    for of, line in {(one.of, one.line) for one in samples() if not one.typed_when(extent)}:
+        found = re.search(re.escape(f"```console\n$ {line}\n") + r".*?^```\n", before, re.DOTALL | re.MULTILINE)
+        shown[of, line] = found[0] if found else ""
     blocks = {"andon run": [shown["andon run", "andon run"]], "andon demo": [DEMO]}
     for one in samples():
         if one.of:
             blocks.setdefault(one.of, []).append(shown[one.of, one.line])
-    parts = [f"{NOTE}\n# Commands\n", COMMANDS_BEGIN]
-    _describe(typer.main.get_command(app), "andon", parts, blocks)
+    root = typer.main.get_command(app)
+    parts = [f"{NOTE}\n# Commands\n", COMMANDS_BEGIN, contents(root)]
+    _describe(root, "andon", parts, blocks)
     if blocks:
         sys.exit(f"docs/samples/commands.toml: there is no command {min(blocks)!r}")
     return "\n".join(parts)
+
+
+def contents(root: Any) -> str:
+    """The commands as links, by the panels of the help where it has some."""
+    panels: dict[str, list[str]] = {}
+    for name in root.list_commands(root.make_context("andon", [], resilient_parsing=True)):
+        if not (command := root.commands[name]).hidden:
+            panels.setdefault(getattr(command, "rich_help_panel", None) or "", []).append(f"[{name}](#andon-{name})")
+    return "\n\n".join(f"{title and f'{title}: '}{' · '.join(links)}" for title, links in panels.items()) + "\n"
 
 
 def block(line: str, output: str) -> str:
@@ -296,10 +305,11 @@ def evaluation_page(text: str) -> str:
 def main() -> int:
     """Write or check; the exit status."""
     root, commands = HERE.parent, HERE / "commands.md"
-    check, whole = "--check" in sys.argv[1:], "--all" in sys.argv[1:] or "--check" not in sys.argv[1:]
+    check = "--check" in sys.argv[1:]
+    extent = "whole" if not check else "portable" if "--all" in sys.argv[1:] else "quick"
     pages = {
         HERE / "settings.md": settings_page(),
-        commands: commands_page(commands.read_text(encoding="utf-8"), quick=not whole),
+        commands: commands_page(commands.read_text(encoding="utf-8"), extent),
         HERE / "evaluation.md": evaluation_page((HERE / "evaluation.md").read_text(encoding="utf-8")),
         HERE / "extending.md": extending_page((HERE / "extending.md").read_text(encoding="utf-8")),
         HERE / "messages.md": messages_page((HERE / "messages.md").read_text(encoding="utf-8")),

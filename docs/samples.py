@@ -96,7 +96,8 @@ class Sample(NamedTuple):
     """A line that is typed below the command ``of``.
 
     ``stdin`` comes through its pipe, ``environment`` is what it is told besides, and behind it ``until`` is waited for,
-    the rest of a SELECT. ``slow`` ones are typed by `make docs` alone.
+    the rest of a SELECT. ``slow`` ones are left out of the suite; what ``machine`` ones say is not the same on every
+    machine, so that only `make docs` types them.
     """
 
     of: str
@@ -105,6 +106,11 @@ class Sample(NamedTuple):
     until: str | None = None
     environment: Mapping[str, str] = MappingProxyType({})
     slow: bool = False
+    machine: bool = False
+
+    def typed_when(self, extent: str) -> bool:
+        """Whether it is typed in a run that is ``quick``, ``portable`` or ``whole``."""
+        return extent == "whole" or not (self.machine or (self.slow and extent == "quick"))
 
 
 def samples() -> list[Sample]:
@@ -116,24 +122,24 @@ def samples() -> list[Sample]:
 
 
 def main() -> None:
-    """Print what was said as JSON, or of the command that is named as text; without the slow ones with ``--quick``."""
-    quick = sys.argv[1:] == ["--quick"]
-    found = said(quick=quick)
-    if sys.argv[1:] and not quick:
-        for of, line, shown in found:
-            if of == sys.argv[1]:
-                print(f"$ {line}\n{shown}\n")
-    else:
+    """Print what was said as JSON, some of it with ``--quick`` or ``--portable``; or as text what a named command said."""
+    given = sys.argv[1] if sys.argv[1:] else "--whole"
+    found = said(given.removeprefix("--") if given.startswith("--") else "whole")
+    if given.startswith("--"):
         json.dump(found, sys.stdout, ensure_ascii=False, indent=1)
+        return
+    for of, line, shown in found:
+        if of == given:
+            print(f"$ {line}\n{shown}\n")
 
 
-def said(*, quick: bool) -> list[tuple[str, str, str]]:
+def said(extent: str) -> list[tuple[str, str, str]]:
     """What was typed and what came of it, behind the command that it shows."""
     # Modules look at it when they are imported: it has nothing of the machine's own settings and terminal.
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, LOGNAME="maria", USER="maria", LANG="C.UTF-8", TERM="xterm")
-    typed = [sample for sample in samples() if not (quick and sample.slow)]
+    typed = [sample for sample in samples() if sample.typed_when(extent)]
     stop_the_clock({sample.of.split()[1] for sample in typed if sample.of} | {"run"})
     with directory() as place, neighbours() as ports:
         site = Site(place, ports)
