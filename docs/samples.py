@@ -122,7 +122,7 @@ def samples() -> list[Sample]:
 
 
 def main() -> None:
-    """Print what was said as JSON, some of it with ``--quick`` or ``--portable``; or as text what a named command said."""
+    """Print what was said as JSON (``--quick`` and ``--portable`` say less), or what a named command said as text."""
     given = sys.argv[1] if sys.argv[1:] else "--whole"
     found = said(given.removeprefix("--") if given.startswith("--") else "whole")
     if given.startswith("--"):
