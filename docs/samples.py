@@ -67,6 +67,7 @@ SETTLED = (
 SHOWN = tuple(
     (re.compile(pattern, re.MULTILINE), instead)
     for pattern, instead in (
+        (r"^\x1b\[2m.* …\x1b\[0m\n", ""),  # what is waited for, on a machine that is busy
         (r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07", ""),  # colours
         (r"^.*━.*\n+", ""),  # bars of progress
         (r"\bandon_[A-Za-z0-9_-]{20,}", "andon_wq3Zr8…"),
@@ -263,7 +264,7 @@ class Site:
             heard = Hearing(terminal)
             self.wait(lambda: self._came_up(heard), "the service is ready")
             heard.until_silent()
-            yield "\n".join(sorted(self._shown(heard.text).splitlines(), key=_in_order))
+            yield _greeting(self._shown(heard.text))
         finally:
             os.kill(process, signal.SIGTERM)
             heard.to_the_end()
@@ -351,10 +352,11 @@ class Site:
         return text.strip("\n")
 
 
-def _in_order(line: str) -> tuple[bool, str]:
-    """Lines of the log, some of which come at the same moment, before what is said to people, which stays as it is."""
-    logged = "[info " in line
-    return not logged, line if logged else ""
+def _greeting(text: str) -> str:
+    """What a service says to people at its start; where it says nothing to them, its log, of which some comes at once."""
+    lines = text.splitlines()
+    spoken = [line for line in lines if "[info " not in line]
+    return "\n".join(spoken if any(spoken) else sorted(lines)).strip("\n")
 
 
 def _of_now(found: re.Match[str]) -> str:
