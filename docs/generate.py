@@ -210,8 +210,12 @@ def _describe(command: Any, name: str, parts: list[str], blocks: dict[str, list[
     else:
         for sub in command.list_commands(context):
             _, child, _ = command.resolve_command(context, [sub])
+            inner = f"{name} {sub}"
             if not child.hidden and not command.commands[sub].hidden:
-                _describe(child, f"{name} {sub}", parts, blocks)
+                _describe(child, inner, parts, blocks)
+                continue
+            for of in [of for of in blocks if of == inner or of.startswith(f"{inner} ")]:
+                del blocks[of]  # of a name that a command had before
 
 
 def renewed(text: str, begin: str, end: str, made: str) -> str:

@@ -353,7 +353,7 @@ class Site:
 
 
 def _greeting(text: str) -> str:
-    """What a service says to people at its start; where it says nothing to them, its log, of which some comes at once."""
+    """What a service says to people at its start, or its log where it says nothing to them; some of that comes at once."""
     lines = text.splitlines()
     spoken = [line for line in lines if "[info " not in line]
     return "\n".join(spoken if any(spoken) else sorted(lines)).strip("\n")
