@@ -273,7 +273,10 @@ class Site:
 
     def typed(self, sample: Sample) -> str:
         """What a line says, on a terminal."""
-        words = shlex.split(sample.line.rpartition("| ")[2].partition(" < ")[0])
+        line = sample.line.rpartition("| ")[2].partition(" < ")[0]
+        for usual, port in self.ports.items():
+            line = line.replace(f":{usual}", f":{port}")
+        words = shlex.split(line)
         environment = dict(sample.environment)
         while "=" in words[0] or words[0] == "sudo":
             name, _, environment[name] = words.pop(0).partition("=")
@@ -353,7 +356,7 @@ class Site:
 
 
 def _greeting(text: str) -> str:
-    """What a service says to people at its start, or its log where it says nothing to them; some of that comes at once."""
+    """What a service says to people at its start; where there is nothing, its log, of which some comes at once."""
     lines = text.splitlines()
     spoken = [line for line in lines if "[info " not in line]
     return "\n".join(spoken if any(spoken) else sorted(lines)).strip("\n")
