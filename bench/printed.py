@@ -63,7 +63,9 @@ def _service(text: str) -> list[Row]:
     rows = []
     if found := _find(rf"cold start to /readyz {_NUMBER} to {_NUMBER} s \({_NUMBER} starts\)", text):
         low, high, starts = found
-        rows.append(Row("start: ready", low, "s", spread=(low, high), rounds=int(starts), note="the least of them"))
+        rows.append(
+            Row("start: ready", low, "s", spread=(low, high), rounds=int(starts), note="the lowest of the rounds")
+        )
     if found := _find(rf"service \+ broker: {_NUMBER} MiB .* idle, {_NUMBER} MiB .* after {_NUMBER} logs", text):
         rows.append(Row("memory, idle (default provider)", found[0], "MiB"))
         rows.append(Row(f"memory, after {found[2]:,.0f} logs", found[1], "MiB"))

@@ -95,7 +95,7 @@ def _row(name: str, values: list[float], unit: str, yardstick: str = "", others:
     beside = None if others is None else min(others)
     least = min(values)
     spread = (least, max(values)) if beside is None else (least / beside, max(values) / beside)
-    return Row(name, least, unit, yardstick, beside, spread=spread, rounds=len(values), note="the least of them")
+    return Row(name, least, unit, yardstick, beside, spread=spread, rounds=len(values), note="the lowest of the rounds")
 
 
 def _both(figures: list[float], digits: int = 2) -> str:

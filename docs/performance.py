@@ -44,7 +44,7 @@ def measured(runs: Sequence[Run]) -> str:
         parts.append("\n".join(lines))
     parts += [*_honest(found), *_box(found)]
     if notes := [f"{row.name}: {row.note}" for row in found.values() if row.note]:
-        parts.append("To the rows: " + "; ".join(notes) + ".")
+        parts.append("Notes on rows: " + "; ".join(notes) + ".")
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,7 +76,7 @@ def _honest(found: Mapping[str, Row]) -> Iterator[str]:
     kept = sum(met is True for met in judged.values())
     yield f"{kept} of {len(PROMISES)} goals are met." + (f" **Not met:** {', '.join(missed)}." if missed else "")
     if unknown:
-        yield f"Nobody can say from these runs: {', '.join(unknown)}."
+        yield f"Not measured, or not comparable, in these runs: {', '.join(unknown)}."
 
 
 def _box(found: Mapping[str, Row]) -> Iterator[str]:

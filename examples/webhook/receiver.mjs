@@ -1,9 +1,9 @@
-// A receiver of Andon's webhooks for Node.js 20 and newer, with nothing installed.
+// A receiver for Andon's webhooks, for Node.js 20 and newer, without dependencies.
 //
 //     ANDON_WEBHOOK_SECRET=whsec_… node receiver.mjs 8099
 //
-// It takes a message only where its signature fits and is not old, and each message once: one of which the answer was
-// lost comes again with the same id. Keep the ids in a database where the program may be started anew.
+// It accepts a message only if its signature is valid and recent, and each message once: if an answer is lost, Andon
+// sends the message again with the same id. If the program may restart, keep the ids in a database.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
@@ -38,7 +38,7 @@ async function receive(request, response) {
     parts.push(part);
   }
   const body = Buffer.concat(parts);
-  if (!fits(request.headers, body)) return response.writeHead(401).end("the signature does not fit, or is old");
+  if (!fits(request.headers, body)) return response.writeHead(401).end("the signature is invalid or too old");
   const id = request.headers["webhook-id"];
   if (!seen.has(id)) {
     const message = JSON.parse(body);

@@ -1,9 +1,9 @@
-"""A receiver of Andon's webhooks, with nothing but Python's own library.
+"""A receiver for Andon's webhooks, with Python's standard library only.
 
     ANDON_WEBHOOK_SECRET=whsec_… python3 receiver.py 8099
 
-It takes a message only where its signature fits and is not old, and each message once: one of which the answer was
-lost comes again with the same id. Keep the ids in a database where the program may be started anew.
+It accepts a message only if its signature is valid and recent, and each message once: if an answer is lost, Andon
+sends the message again with the same id. If the program may restart, keep the ids in a database.
 """
 
 import base64
@@ -25,7 +25,7 @@ seen: OrderedDict[str, None] = OrderedDict()
 
 
 def fits(headers, body: bytes) -> bool:
-    """Whether whoever sent this knows the secret, and sent it now."""
+    """Whether the sender knows the secret and sent this now."""
     name, moment = headers.get("Webhook-Id", ""), headers.get("Webhook-Timestamp", "")
     if not (moment.isascii() and moment.isdigit()) or abs(time.time() - int(moment)) > TOLERANCE:
         return False
@@ -35,7 +35,7 @@ def fits(headers, body: bytes) -> bool:
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """204 says that the message is here; anything else but 429 and 5xx says that it is never wanted."""
+    """204 means that the message has arrived; any other answer except 429 and 5xx that it is never wanted."""
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -44,7 +44,7 @@ class Receiver(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         if not fits(self.headers, body):
-            self.send_error(401, "the signature does not fit, or is old")
+            self.send_error(401, "the signature is invalid or too old")
             return
         name = self.headers["Webhook-Id"]
         if name not in seen:
@@ -57,7 +57,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Nothing but messages is printed."""
+        """Print nothing but messages."""
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def markdown(rows: list[Row], outage: dict[str, int] | None, seconds: float, see
     lines = [
         f"`{command} SEED={seed}`, {day}, {seconds / 60:.0f} minutes:",
         "",
-        "| fault | times | survived | logs confirmed | lost | stored twice | told or mended within |",
+        "| fault | times | survived | logs confirmed | lost | stored twice | reported or repaired within |",
         "|---|---|---|---|---|---|---|",
     ]
     total = Row(
@@ -46,7 +46,7 @@ def markdown(rows: list[Row], outage: dict[str, int] | None, seconds: float, see
         )
     if outage is not None:
         told = ", ".join(f"{count:,} {name}" for name, count in outage.items())
-        lines += ["", f"A day without the model, by a simulated clock: {told}."]
+        lines += ["", f"A day without the model, on a simulated clock: {told}."]
     return "\n".join(lines) + "\n"
 
 

@@ -77,7 +77,7 @@ _MESSAGES = """
     annotations.summary annotations.description : Prometheus Alertmanager 0.25 (one alert)
     commonAnnotations.summary commonAnnotations.description : Prometheus Alertmanager 0.25 (webhook)
     Fault.value Warning.value Unavailable.value Normal.value : MTConnect JSON (cppagent 2)
-    @mt MessageTemplate : Serilog 4, where the text was not rendered
+    @mt MessageTemplate : Serilog 4, if the text was not rendered
     full_message : GELF 1.1
     event.original : Elastic Common Schema 8
     rawmsg : rsyslog 8
@@ -87,13 +87,13 @@ _MESSAGES = """
     description desc summary title : alarm systems, ticket and monitoring gateways
     detail details reason : web APIs (RFC 9457), gateways
     displayPath conditionName ConditionName alarmName : Ignition 8.3, OPC UA, ThingsBoard 3
-    value : MTConnect JSON, where it is text
+    value : MTConnect JSON, if it is text
     name : ThingsBoard 3, Ignition 8.3: an alarm's
-    data args : log4js 6, consola 3, where the list begins with the text
+    data args : log4js 6, consola 3, if the list begins with the text
     logentry.formatted logentry.message msg.message msg.text : Sentry's events, Node-RED
     Beschreibung Störung Fehler descripción descrição descrizione omschrijving opis : gateways
     描述 内容描述 описание 설명 : gateways
-    M _raw payload output : zap's development config, zerolog; Splunk; MQTT bridges, where it is a sentence
+    M _raw payload output : zap's development config, zerolog; Splunk; MQTT bridges, if it is a sentence
 """
 _TIMES = """
     @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
@@ -129,7 +129,7 @@ _TIMES = """
     Fault.timestamp Warning.timestamp Unavailable.timestamp Normal.timestamp : MTConnect JSON (cppagent 2)
     tags.time fields.timestamp : Telegraf
     syslog.timestamp lastTimestamp firstTimestamp clock publishTime : Datadog, Kubernetes events, Zabbix, Pub/Sub
-    receiveTimestamp received_at ingestionTime ReceiveTime : collectors, where nothing else tells a time
+    receiveTimestamp received_at ingestionTime ReceiveTime : collectors, if nothing else gives a time
 """
 _SEVERITIES = """
     log.level : Elastic Common Schema 8, log4j2 2.25 JsonTemplateLayout
@@ -161,7 +161,7 @@ _SEVERITIES = """
     LEVEL_NUM : syslog-ng 3.38
     s : MongoDB 7
     tags.severity fields.severity_code tags.level fields.level : Telegraf 1.3x (syslog, win_eventlog)
-    fields.LevelText L : Telegraf (win_eventlog); zap's development config, zerolog, where it is a level
+    fields.LevelText L : Telegraf (win_eventlog); zap's development config, zerolog, if it is a level
     labels.severity commonLabels.severity : Prometheus Alertmanager 0.25
     SeverityValue nseverity event_nseverity : Windows events (NXLog), Zabbix
     PRIORITY : journald (systemd 252), syslog-ng 3.38
@@ -169,10 +169,10 @@ _SEVERITIES = """
     EventType event_type_name : Windows events (NXLog)
     prio alarmPriority criticality urgency : Ignition 8.3, WinCC, alarm systems
     nativeSeverity alarmClass AlarmClassName MsgClass : MTConnect, WinCC Unified
-    status label MessageType : Datadog, MySQL 8, KUKA, where it is a level
+    status label MessageType : Datadog, MySQL 8, KUKA, if it is a level
     Priorität priorité prioridad priorità 优先级 優先度 : gateways
-    type event class kind state errorClass : Kubernetes events, Kepware, gateways, where it is a level
-    Klasse Meldeklasse Alarmklasse Fehlerklasse Meldeart : gateways, German, where it is a level
+    type event class kind state errorClass : Kubernetes events, Kepware, gateways, if it is a level
+    Klasse Meldeklasse Alarmklasse Fehlerklasse Meldeart : gateways, German, if it is a level
 """
 _PROGRAMS = """
     service.name service_name serviceName : Elastic Common Schema 8, OpenTelemetry
@@ -194,7 +194,7 @@ _PROGRAMS = """
     ProviderName winlog.provider_name : Windows events, winlogbeat 8
     name : pino 10, bunyan 2, Python logging, python-json-logger 4, semantic_logger 4, ougai 2
     syslogtag : rsyslog 8
-    _SYSTEMD_UNIT _COMM : journald (systemd 252), where SYSLOG_IDENTIFIER is absent
+    _SYSTEMD_UNIT _COMM : journald (systemd 252), if SYSLOG_IDENTIFIER is absent
     container_name kubernetes.container_name kubernetes.labels.app : Fluent Bit, Vector, Docker
     scope.name InstrumentationScope.Name : OpenTelemetry
     target : Rust tracing-subscriber 0.3, slog-json
@@ -236,7 +236,7 @@ _EXCEPTIONS = """
     err err.stack err.message err.type : pino 10, bunyan 2, ougai 2, slog
     exception exception.stacktrace exception.message exception.type : structlog 26, loguru, OpenTelemetry, NLog 5
     exc_info exc_text : python-json-logger 4, Python logging
-    record.exception : loguru 0.7; the trace itself stands only in text
+    record.exception : loguru 0.7; the trace itself is only in text
     attributes.exception.stacktrace attributes.exception.message attributes.exception.type : OpenTelemetry
     error error.stack_trace error.stack error.message error.type error.kind : Elastic Common Schema 8, zap, Datadog
     @x : Serilog compact
@@ -246,10 +246,10 @@ _EXCEPTIONS = """
     stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
     stack : winston 3, zerolog 1.3x
     errorVerbose : zap
-    backtrace traceback trace : Ruby, PHP, Python, where it is text of several lines or a list
+    backtrace traceback trace : Ruby, PHP, Python, if it is text of several lines or a list
     exception_class exception_message exception_type : log4j2, gateways
     errorType errorMessage error_type error_message message.errorType message.stackTrace : AWS Lambda, gateways
-    full_message : GELF 1.1, where it holds a trace
+    full_message : GELF 1.1, if it contains a trace
 """
 
 # They have other meanings than a severity, which they are where they are words of one.
