@@ -62,11 +62,12 @@ test: $(STAMP) models  ## Run every test
 quick: $(STAMP)  ## Run the tests that start no process and cost little, in half a minute of CPU time
 	@$(BIN)/python -m pytest tests/unit --quick
 
-lint: $(STAMP)  ## Check style, types and the import rule
+lint: $(STAMP)  ## Check style, types, the import rule, and whether a generated page is stale
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check --all
 
 format: $(STAMP)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -92,7 +93,7 @@ first-hour: $(STAMP)  ## Walk a newcomer's first hour in a fresh clone, by the R
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
 	@$(BIN)/python tools/figures.py
 
-docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
+docs: $(STAMP)  ## Generate the pages of settings and commands, with what each command prints, and the picture of the demo
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/picture.py
 

@@ -29,7 +29,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_documented_package_explains_problems(tmp_path: Path, packages: Path) -> None:
-    """Word for word as CONTRIBUTING shows it: doctor finds it well, and an explanation is its own."""
+    """As docs/extending.md shows it: doctor finds it well, and an explanation is its own."""
     install_the_documented_one(packages)
     with CompatibleApi(model="acme-small", key="key-of-acme-123456") as api:
         settings = {"PROVIDER": "acme", "API_KEY": api.key, "ANDON_BASE_URL": f"{api.url}/v1"}

@@ -1,4 +1,4 @@
-"""A desk of tickets over real HTTP, for the connector that CONTRIBUTING shows: it demands its token, refuses what has
+"""A desk of tickets over real HTTP, for the connector that docs/extending.md shows: it demands its token, refuses what has
 no title, finds tickets by key and by words, and can be slow, away or cut off in the middle of an answer."""
 
 from __future__ import annotations

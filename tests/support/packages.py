@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
-CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
-
-
 PROVIDERS, CONNECTORS = "andon.providers", "andon.connectors"
+_EXTEND = Path(__file__).parents[2] / "examples" / "extend"
+EXAMPLES = {PROVIDERS: _EXTEND / "acme-andon", CONNECTORS: _EXTEND / "acme-desk"}
 
 
 def install(
@@ -27,22 +25,17 @@ def install(
 
 
 def install_the_documented_one(place: Path, group: str = PROVIDERS) -> None:
-    """The package of that group that CONTRIBUTING shows, word for word."""
-    page = CONTRIBUTING.read_text(encoding="utf-8")
-    project = tomllib.loads(next(block for block in _blocks(page, "toml") if f'"{group}"' in block))["project"]
+    """The package of that group in examples/extend, which docs/extending.md shows."""
+    directory = EXAMPLES[group]
+    project = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ((name, target),) = project["entry-points"][group].items()
-    module, _, made = target.partition(":")
-    (code,) = (block for block in _blocks(page, "python") if f"class {made}(" in block)
+    module = target.partition(":")[0]
+    code = (directory / f"{module}.py").read_text(encoding="utf-8")
     install(place, module, code, name=project["name"], entry=f"{name} = {target}", group=group)
 
 
 def documented_table(kind: str) -> dict[str, Any]:
-    """The table of ``andon.toml`` by which CONTRIBUTING connects the kind."""
-    page = CONTRIBUTING.read_text(encoding="utf-8")
-    block = next(block for block in _blocks(page, "toml") if f'kind = "{kind}"' in block)
-    table: dict[str, Any] = tomllib.loads(block)["connectors"][0]
-    return table
-
-
-def _blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    """The table of ``andon.toml`` beside the example by which it is connected."""
+    tables = tomllib.loads((EXAMPLES[CONNECTORS] / "andon.toml").read_text(encoding="utf-8"))["connectors"]
+    (table,) = (one for one in tables if one["kind"] == kind)
+    return dict(table)

@@ -59,7 +59,7 @@ def connector_at(desk: AcmeDesk) -> Connector:
 
 
 async def test_the_documented_package_opens_a_ticket_and_finds_it(packages: Path, desk: AcmeDesk) -> None:
-    """Word for word as CONTRIBUTING shows it: what was rendered is what arrives, and nothing in it is a link."""
+    """As docs/extending.md shows it: what was rendered is what arrives, and nothing in it is a link."""
     install_the_documented_one(packages, CONNECTORS)
     made = connector_at(desk)
     rendered = made.render(ORDER)
@@ -175,7 +175,7 @@ def test_readers_are_told_apart_and_bounded(packages: Path, desk: AcmeDesk) -> N
 
 
 def test_the_documented_table_is_right(packages: Path) -> None:
-    """As it stands in the documentation, which shows the one of CONTRIBUTING."""
+    """As it stands in the documentation."""
     install_the_documented_one(packages, CONNECTORS)
     page = section("outside")
     (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)

@@ -29,6 +29,28 @@ def test_every_setting_has_a_sentence() -> None:
         assert len(sentence) > 20, name
 
 
+def test_settings_page_has_every_setting_once_with_its_default() -> None:
+    """In a section, not in a list of everything; the default is the one in force where nothing is set."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \| ", page.partition("## Site")[2], re.MULTILINE))
+    assert len(rows) == len(re.findall(r"^\| `\w+` \| ", page, re.MULTILINE))
+    table = {name: default for name, default, _ in settings_table()}
+    assert sorted(rows) == sorted(table)
+    for name, cell in rows.items():
+        if (shown := re.match("`([^`]+)`", cell)) and name not in {"DB_PATH", "MODEL"}:
+            assert shown[1] in (table[name], table[name].removesuffix(".0")), name
+        elif cell.startswith("[this text]"):
+            assert f"\n> {table[name]}\n" in page, name
+        else:
+            assert table[name] in ("", "[]", "{}") or name == "DB_PATH", name
+    usual = Settings()
+    assert rows["MODEL"] == f"`{usual.model_name}`"
+    assert (rows["DB_PATH"], usual.database) == ("`agent.db` in `ANDON_DATA_DIR`", Path("data/agent.db"))
+    assert usual.embedded_broker
+    shifts = ", ".join(f"{one.name} {one.start:%H:%M}–{one.end:%H:%M}" for one in usual.shifts)
+    assert rows["ANDON_SHIFTS"] == f"`{shifts}`"
+
+
 def test_example_files_name_real_settings() -> None:
     """.env.example and andon.example.toml use settings that exist."""
     names = {environment_name(field) for field in Settings.model_fields}
