@@ -147,7 +147,7 @@ async def test_a_bot_is_answered_200_whatever_came_of_it() -> None:
             with pytest.raises(ActionRefused, match="invalid_auth; the token is not right"):
                 await sent(connector)
             (found,) = await connector.check()
-            renewal = "renew it in the settings and restart, then retry"
+            renewal = "replace it in the settings and restart, then retry"
             assert (found.ok, found.remedy) == (False, f"{slack.REMEDIES['invalid_auth']}: {renewal}")
 
 
@@ -288,9 +288,9 @@ async def test_what_ntfy_refuses() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        ("slack", {}, "has no address: write url or url_file, or set ANDON_SLACK_URL"),
+        ("slack", {}, "has no address: set url or url_file, or set ANDON_SLACK_URL"),
         ("slack", {"channels": ["C0ALARMS"]}, "write token or token_file, or set ANDON_SLACK_TOKEN"),
-        ("teams", {}, "has no address: write url or url_file, or set ANDON_TEAMS_URL"),
+        ("teams", {}, "has no address: set url or url_file, or set ANDON_TEAMS_URL"),
     ],
 )
 def test_a_setting_that_is_missing_is_named(kind: str, options: dict[str, Any], words: str) -> None:

@@ -172,9 +172,9 @@ def test_a_message_too_long_is_cut_and_says_so() -> None:
 def test_settings_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for options, words in (
-        ({}, "has no address: write url or url_file"),
+        ({}, "has no address: set url or url_file"),
         ({"url_file": tmp_path / "empty"}, "empty or far too long"),
-        ({"url": "https://hooks.example/a b"}, "no blanks"),
+        ({"url": "https://hooks.example/a b"}, "not contain spaces"),
         ({"url": "https://hooks.example/x", "secret": "whsec_!!!"}, "no base64"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -123,7 +123,7 @@ async def test_doctor_checks_it(packages: Path, desk: AcmeDesk) -> None:
 def test_what_a_package_needs_is_said_when_it_is_made(packages: Path) -> None:
     """The sentence is the package's own."""
     install_the_documented_one(packages, CONNECTORS)
-    with pytest.raises(ConfigError, match=r"\[\[connectors\]\] acme, url of its options: this is no address"):
+    with pytest.raises(ConfigError, match=r"\[\[connectors\]\] acme, url of its options: this is not an address"):
         build_connectors(settings_of(connectors=[{"kind": "acme"}]))
 
 

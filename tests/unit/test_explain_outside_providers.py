@@ -61,9 +61,11 @@ def test_a_fallback_from_outside_has_its_own_model_key_and_address(packages: Pat
 def test_options_are_for_providers_that_there_are(packages: Path) -> None:
     """A slip in the name of the table is told; Andon's own providers have settings."""
     install_the_documented_one(packages)
-    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS is 'acne', which is no provider; did you mean ACME"):
+    with pytest.raises(
+        ConfigError, match="ANDON_PROVIDER_OPTIONS is 'acne', which is not a provider; did you mean ACME"
+    ):
         load_settings(provider_options={"acne": {}})
-    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS has CLAUDE, which has settings of its own"):
+    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS has CLAUDE, which has its own settings"):
         load_settings(provider_options={"claude": {"api_key": "k"}})
     with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS") as caught:
         load_settings(provider_options={"acme": "s3cret"})

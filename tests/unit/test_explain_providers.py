@@ -58,7 +58,7 @@ def test_names_people_type(given_name: str, name: str) -> None:
 
 def test_an_unknown_provider_lists_the_known_ones() -> None:
     """The error names what was given and every name there is."""
-    with pytest.raises(ConfigError, match="'LLAMA_FARM', which is no provider; there are") as caught:
+    with pytest.raises(ConfigError, match="'LLAMA_FARM', which is not a provider; there are") as caught:
         provider_name("LLAMA_FARM")
     assert all(name in str(caught.value) for name in PROVIDERS)
 

@@ -211,10 +211,10 @@ def test_a_gap_and_another_instance_are_noticed() -> None:
     ("given", "said"),
     [
         ({"url": "tcp://mill"}, "shdr://host:7878"),
-        ({"url": "shdr://mill:7878/x"}, "leave out"),
-        ({"url": "http://mill:5000?x=1"}, "leave out"),
-        ({"url": "http://me:word@mill:5000"}, "holds a login"),
-        ({"url": "shdr://mill", "events": ["message"]}, "events is for agents"),
+        ({"url": "shdr://mill:7878/x"}, "remove what follows"),
+        ({"url": "http://mill:5000?x=1"}, "remove what follows"),
+        ({"url": "http://me:word@mill:5000"}, "contains a login"),
+        ({"url": "shdr://mill", "events": ["message"]}, "set events only for agents"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], said: str) -> None:

@@ -362,8 +362,8 @@ def test_certificates_that_cannot_be_used(tmp_path: Path, certificates: Path) ->
     [
         ({"syslog_udp_port": 514, "syslog_host": "0.0.0.0"}, "ANDON_SYSLOG_HOST=0.0.0.0 lets the whole network"),
         ({"syslog_tls_port": 6514}, "ANDON_SYSLOG_TLS_PORT needs a certificate"),
-        ({"syslog_allow": "plant"}, "addresses and networks are needed"),
-        ({"syslog": [{"senders": ["a"], "zone": "Mars"}]}, "no time zone"),
+        ({"syslog_allow": "plant"}, "write addresses and networks"),
+        ({"syslog": [{"senders": ["a"], "zone": "Mars"}]}, "not a time zone"),
         ({"syslog_udp_port": 1, "syslog": [{"senders": ["a"], "place": "{plant}"}]}, "which is none of"),
         (
             {"syslog_tls_port": 1, "syslog_tls_cert": "c", "syslog_tls_key": "k", "syslog_host": "::"},

@@ -28,7 +28,7 @@ class PlacePattern:
             if bad or (not wild and not text and name not in NAMES):
                 known = ", ".join(f"{{{one}}}" for one in NAMES)
                 raise ValueError(
-                    f"{pattern!r} holds a {bad} without its other half"
+                    f"{pattern!r} holds a {bad} without its closing or opening counterpart"
                     if bad
                     else f"{pattern!r} holds {{{name}}}, which is none of {known}"
                 )

@@ -48,7 +48,7 @@ _TOML_TEXT = f"""\
 data_dir = "{DATA}"
 data_group = "{USER}"    # its members may read the database
 
-# Who explains problems: "PLAYBOOK" needs no model, "OLLAMA" asks one on this machine where there is one.
+# Provider that explains problems: "PLAYBOOK" needs no model, "OLLAMA" asks one on this machine where there is one.
 # provider = "PLAYBOOK"
 
 # time_zone = "Europe/Berlin"

@@ -171,8 +171,8 @@ def _connect(address: PostgresAddress, settings: dict[str, str]) -> psycopg.Conn
         given = conninfo.conninfo_to_dict(address.url)
     except psycopg.ProgrammingError as error:  # its text may quote a part of the password
         raise ConfigError(
-            "DB_PATH is no PostgreSQL address: write it as postgresql://user:password@host:port/database, special "
-            "characters in percent-encoding"
+            "DB_PATH is not a valid PostgreSQL address: write it as postgresql://user:password@host:port/database, "
+            "with special characters percent-encoded"
         ) from error
     defaults: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
