@@ -66,7 +66,7 @@ def gets_full_and_free_again(andon: Andon) -> None:
 
     def noticed() -> bool:
         andon.publish(log("Coolant low, and nowhere to write that"))
-        return "room is left for the broker" in andon.get("/readyz")[1]
+        return "disk space is left for the broker" in andon.get("/readyz")[1]
 
     andon.until(noticed, "/readyz to notice")
     ballast.unlink()

@@ -245,7 +245,7 @@ async def test_sites_may_close_by_hand(jira: Jira) -> None:
     """Without a transition in the settings the connector closes nothing."""
     async with connector(jira, close_transition="") as made:
         assert Operation.CLOSE_TICKET not in made.abilities
-        with pytest.raises(ActionRefused, match=r"closes no tickets: write close_transition into its table"):
+        with pytest.raises(ActionRefused, match=r"closes no tickets: write close_transition to its table"):
             made.render(Order(KEY, CloseTicket(ticket="OPS-1", body=BODY)))
 
 
@@ -335,9 +335,9 @@ async def test_data_center_takes_no_password_from_version_11_on() -> None:
         async with connector(jira, user="andon") as made:
             error = await failing(made, TICKET)
             assert "Basic Authentication has been disabled on this instance; make" in str(error)
-            assert "make a personal access token in Jira" in str(error)
+            assert "create a personal access token in Jira" in str(error)
             (wrong,) = [one for one in await made.check() if one.ok is False]
-            assert "the login is not taken (user andon)" in wrong.detail
+            assert "the login is rejected (user andon)" in wrong.detail
         async with connector(jira) as made:
             await done(made, TICKET)
 
@@ -376,17 +376,17 @@ async def test_the_check_finds_nothing_wrong_where_nothing_is(jira: Jira) -> Non
     ("options", "told", "remedy"),
     [
         ({"projects": ["OPS", "XYZ"]}, "No project could be found with key 'XYZ'", "correct projects"),
-        ({"issue_type": "Störung"}, "no issues of the type Störung", 'write issue_type = "Task" into'),
-        ({"issue_type": "Line"}, "demands the field Line (customfield_10010)", '{ value = "3" }'),
+        ({"issue_type": "Störung"}, "no issue type Störung", 'write issue_type = "Task" into'),
+        ({"issue_type": "Line"}, "requires the field Line (customfield_10010)", '{ value = "3" }'),
         ({"issue_type": "Line", "fields": {"customfield_10010": {"value": "9"}}}, "does not know", '{ value = "3" }'),
         ({"fields": {"components": [{"name": "MES"}]}}, "has no field components on the screen", "put components"),
         (
             {"priorities": {"ERROR": "Blocker"}},
-            "does not know the priority 'Blocker', which ERROR has",
+            "does not have the priority 'Blocker', which ERROR has",
             '{ ERROR = "Highest" }',
         ),
         ({"close_transition": "Erledigt"}, "OPS-1, which is To Do, has no transition Erledigt", "close_transition"),
-        ({"token": "wrong-token-1"}, "the login is not taken", "token"),
+        ({"token": "wrong-token-1"}, "the login is rejected", "token"),
     ],
 )
 async def test_the_check_finds_what_would_fail(jira: Jira, options: dict[str, Any], told: str, remedy: str) -> None:
@@ -445,11 +445,11 @@ async def test_the_check_finds_missing_rights_and_wrong_addresses(jira: Jira) ->
     jira.projects["OPS"].rights |= {"ADD_COMMENTS", "TRANSITION_ISSUES"}
     async with connector(jira) as made:
         (unsure,) = [one for one in await made.check() if one.ok is None]
-        assert "is seen with the first of them" in unsure.detail
+        assert "is only known after the first of them" in unsure.detail
     async with connector(jira, url=f"{jira.url}/wrong") as made:
         (wrong,) = await made.check()
         assert wrong.ok is False
-        assert "no Jira was found" in wrong.detail
+        assert "no Jira found" in wrong.detail
     other = Jira(cloud=not jira.cloud, path="/jira" if jira.cloud else "")
     with other:
         results = await connected(settings_of(jira=[table(jira, url=other.url)]))
@@ -476,7 +476,7 @@ async def test_an_issue_and_issues_are_looked_up(jira: Jira) -> None:
         )
         assert (await several(words="DRIVE f07")).startswith("OPS-1 (To Do")
         for key in ("HR-1", "OPS-1?x=1", "OPS-1/comment"):
-            with pytest.raises(ActionRefused, match="may be read"):
+            with pytest.raises(ActionRefused, match="can be read"):
                 await one(key=key)
         with pytest.raises(ActionRefused, match="no word"):
             await several(words="*~()")

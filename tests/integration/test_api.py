@@ -186,10 +186,10 @@ def test_files(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         ("/api/logs/1?x=1", "no parameter 'x'"),
         ("/api/logs?limit=1001", "less than or equal to 1000"),
         ("/api/logs?limit=x", "limit"),
-        ("/api/logs?severity=bad", "severity: 'bad' is no severity; use DEBUG"),
+        ("/api/logs?severity=bad", "severity: 'bad' is not a severity; use DEBUG"),
         ("/api/logs?since=whenever", "is no time"),
         ("/api/logs?since=2025-03-30T02:30", "does not exist in Europe/Berlin"),
-        ("/api/logs?since=2025-02-01&until=2025-01-01", "begin before it ends"),
+        ("/api/logs?since=2025-02-01&until=2025-01-01", "be before its end"),
         ("/api/logs?next=abc", "no place in a listing"),
         ("/api/logs?next=" + "A" * 500, "at most 400"),
         ("/api/logs?field=firmware", "write name=value"),
@@ -246,7 +246,7 @@ def test_a_question_that_takes_too_long_is_503(get: Client, monkeypatch: pytest.
     from andon.core.errors import QueryTooSlow
 
     def slow(*_: Any) -> Any:
-        raise QueryTooSlow("this reads more than 5 s of the database: ask about a shorter time")
+        raise QueryTooSlow("the database did not answer this within 5 s: ask about a shorter time")
 
     monkeypatch.setattr("andon.store.search.find", slow)
     answer = get("/api/logs")

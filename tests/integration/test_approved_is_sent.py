@@ -55,7 +55,7 @@ async def test_a_close_takes_the_transition_that_was_approved() -> None:
         assert type(error) is ActionRefused
         assert str(error) == (
             "jira: the transition Close as fixed was approved for OPS-1, and close_transition is Resolve now: write "
-            "Close as fixed there again, then retry, or move OPS-1 in Jira by hand"
+            "Close as fixed again, then retry, or move OPS-1 in Jira by hand"
         )
         assert (issue.status, issue.comments) == ("To Do", [])
         assert "move OPS-1 in Jira by hand" in str(await late("jira", wanted, approved, approved))
@@ -101,7 +101,7 @@ async def test_what_the_settings_no_longer_allow_is_not_sent_to_jira() -> None:
     with Jira() as jira:
         wanted = OpenTicket(title="t", body=BODY, severity="ERROR")
         error = await late("jira", wanted, jira_table(jira), jira_table(jira, projects=["MES"]))
-        assert "may not write to 'OPS' any more: decline it" in str(error)
+        assert "may not write to 'OPS' any longer: decline it" in str(error)
         issue = jira.add("drive")
         error = await late(
             "jira", Comment(ticket=issue.key, body=BODY), jira_table(jira), jira_table(jira, projects=["MES"])

@@ -126,7 +126,7 @@ async def test_key_that_the_service_does_not_know(service: Service) -> None:
         with pytest.raises(ActionRefused, match="400: Event object is invalid; Invalid routing key; it does not know"):
             await sent(connector, order(message()))
         [found] = await connector.check()
-    assert (found.ok, "copy it anew" in found.detail) == (False, True)
+    assert (found.ok, "copy it again" in found.detail) == (False, True)
     assert "f" * 32 not in found.detail
 
 
@@ -162,7 +162,8 @@ async def test_doctor_counts_the_signs_of_the_key(service: Service) -> None:
 
 async def test_table_without_a_key() -> None:
     with pytest.raises(
-        ConfigError, match=r"has no routing_key: write the integration key.*ANDON_PAGERDUTY_ROUTING_KEY"
+        ConfigError,
+        match=r"has no routing_key: set routing_key, or routing_key_file, to the integration key.*ANDON_PAGERDUTY_ROUTING_KEY",
     ):
         async with connected("pagerduty"):
             pass
@@ -172,5 +173,5 @@ async def test_table_without_a_key() -> None:
 
 async def test_tickets_are_not_its_work(service: Service) -> None:
     async with pagerduty(service) as connector:
-        with pytest.raises(ActionRefused, match=r"pagerduty opens no tickets; it sends messages .* takes events"):
+        with pytest.raises(ActionRefused, match=r"pagerduty opens no tickets; it sends messages .* accepts events"):
             connector.render(order(ticket()))

@@ -138,7 +138,7 @@ async def test_event_without_a_state_asks_nobody_to_act(instance: Instance) -> N
 async def test_events_that_are_not_taken(instance: Instance) -> None:
     async with servicenow(instance, events=True) as connector:
         instance.events_taken = 0
-        with pytest.raises(ActionRefused, match="took no event: 0 events were inserted"):
+        with pytest.raises(ActionRefused, match="accepted no event: 0 events were inserted"):
             await sent(connector, order(event()))
         instance.has_events = False
         with pytest.raises(ActionRefused, match=r"does not represent any resource.*set events = false"):

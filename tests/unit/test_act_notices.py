@@ -176,7 +176,7 @@ def test_a_route_to_what_cannot_be_told_is_found_by_the_doctor() -> None:
     connectors = {one.name: kinds[one.name](Setup(settings, one)) for one in settings.targets}
     assert list(mistakes(settings, connectors)) == [
         "[[notify]] chat names the place '#plant', which none of its systems has; there are: none",
-        "[[notify]] phone tells phone, which takes neither messages nor events: name another system",
+        "[[notify]] phone names phone, which accepts neither messages nor events: name another system",
         "[[action_rules]] r wants a ticket of desk, which does nothing: it is only read",
         "[[action_rules]] r names the place 'OPS', which desk does not have; there are: none",
     ]

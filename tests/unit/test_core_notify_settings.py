@@ -128,5 +128,5 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n")
     table = {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "ca": str(tmp_path / "ca.pem")}
-    with pytest.raises(ConfigError, match="holds no certificate that can be read"):
+    with pytest.raises(ConfigError, match="contains no readable certificate"):
         build_connectors(load_settings(email=[table]))

@@ -76,7 +76,7 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
             {"base_url": "gpu-box:8000", "model": "m"},
             "ANDON_BASE_URL is 'gpu-box:8000', which is not",
         ),
-        ("OPENAI_COMPATIBLE", {"base_url": "http://u:pw@gpu", "model": "m"}, "put the key into API_KEY"),
+        ("OPENAI_COMPATIBLE", {"base_url": "http://u:pw@gpu", "model": "m"}, "set API_KEY to the key"),
         ("AZURE", {"api_key": "k"}, "needs ANDON_AZURE_ENDPOINT and MODEL"),
         ("AZURE", {"azure_endpoint": "https://x", "model": "d"}, "PROVIDER=AZURE needs API_KEY"),
         (

@@ -82,10 +82,10 @@ def test_filters_and_standard_output(andon: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["x.txt"], "says no format"),
-        (["x.parquet.gz"], "compressed already"),
-        (["--format", "xls"], "is no format"),
-        (["x.csv", "--field", "firmware"], "is no field"),
+        (["x.txt"], "does not say its format"),
+        (["x.parquet.gz"], "compressed"),
+        (["--format", "xls"], "is not a format"),
+        (["x.csv", "--field", "firmware"], "is not a field"),
         (["x.csv", "--since", "yesterday-ish"], "is no time"),
     ],
 )

@@ -64,8 +64,8 @@ async def test_a_rule_proposes_what_it_means_and_nothing_else(tmp_path: Path) ->
         assert made.reason == "Rule 'line 3' matched a problem that became active."
         assert site.woken == 1
         assert made.rendered.notes == (
-            "Approving this approves as well: a comment that tells of later occurrences, at most every 1 h; "
-            "closing it once a person confirms what fixed the problem.",
+            "Approving this also approves: a comment on later occurrences, at most every 1 h; closing it once a person "
+            "confirms what fixed the problem.",
         )
 
 

@@ -14,7 +14,7 @@ from andon.core.text import counted
 from andon.core.times import lasting
 
 #: What the note begins with that says it.
-COVERS = "Approving this approves as well: "
+COVERS = "Approving this also approves: "
 
 
 def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, 
     found = []
     pause = parse_pause(settings.ticket_comment_every)
     if pause is not None and Operation.COMMENT in abilities:
-        found.append(f"a comment that tells of later occurrences, at most every {lasting(pause)}")
+        found.append(f"a comment on later occurrences, at most every {lasting(pause)}")
     if Operation.CLOSE_TICKET in abilities:
         found.append("closing it once a person confirms what fixed the problem")
     elif Operation.COMMENT in abilities:

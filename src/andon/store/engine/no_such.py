@@ -17,7 +17,7 @@ from andon.store.schema.tables import logs, patterns, rejects
 
 _TABLES: dict[str, tuple[Any, str]] = {
     "log": (logs, "andon logs"),
-    "pattern": (patterns, "andon patterns"),
+    "problem": (patterns, "andon problems"),
     "reject": (rejects, "andon rejects"),
     "alarm": (alarms, "andon alarms --all"),
     "action": (actions, "andon actions --all"),
@@ -25,7 +25,7 @@ _TABLES: dict[str, tuple[Any, str]] = {
 
 
 def no_such(connection: Connection, noun: str, wanted: int) -> NotFound:
-    """The error that there is none of these (log, pattern, …) with this id, naming the ids that come nearest."""
+    """The error that there is none of these (log, problem, …) with this id, naming the ids that come nearest."""
     near = nearest_ids(connection, noun, wanted)
     if not near.known:
         return NotFound(f"no {noun} {wanted} in {database_of(connection)}: none is stored yet")

@@ -215,4 +215,4 @@ def _distinct(names: list[str], table: str) -> None:
 def _demand(name: str, targets: Mapping[str, str], who: str) -> None:
     if name not in targets:
         listed = ", ".join(sorted(targets)) or "none"
-        raise ValueError(f"{who} names {name}, which is not a connected system; there are:  {listed}")
+        raise ValueError(f"{who} names {name}, which is not a connected system; there are: {listed}")

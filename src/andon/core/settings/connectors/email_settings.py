@@ -40,7 +40,7 @@ class EmailTable(Target):
     @classmethod
     def _server(cls, value: str) -> str:
         if not _HOST.match(value):
-            raise ValueError(f"{value!r:.80} is not a server name: write it without scheme and port")
+            raise ValueError(f"{value!r:.80} is not a server name: remove the reference scheme and port")
         return value
 
     @field_validator("sender")

@@ -50,7 +50,7 @@ class FoundryAction(BaseModel, defer_build=True):
             if odd := sorted(set(_in_braces(one)) - FILLED):
                 listed = ", ".join(sorted(FILLED))
                 raise ValueError(
-                    f"{name} contains {{{odd[0]}}}, which is not a field of a problem; the fields are:  {listed}"
+                    f"{name} contains {{{odd[0]}}}, which is not a field of a problem; the fields are: {listed}"
                 )
         return value
 
