@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.sentences import Sentence, everywhere, of_page, of_python, of_script, of_template, prose
+from support.sentences import Sentence, everywhere, may_hold, of_page, of_python, of_script, of_template, prose
 
 
 class Rule(NamedTuple):
@@ -83,7 +83,7 @@ TURNS = (
     Rule(r"held against", "Its logs are held against all others.", "Its logs are compared with all others."),
     Rule(r"what (?:becomes|became|comes|came) of", "Nobody knows what became of it.", "The result is unknown."),
     Rule(r"in no calendar", "2025-02-31 is in no calendar.", "2025-02-31 is not a date."),
-    Rule(r"(?:sees?|see) (?:whether|to it)", "See whether it runs.", "Check that it is running."),
+    Rule(r"sees? to it", "Somebody sees to it.", "Somebody takes care of it."),
     Rule(r"(?:this|the) box'?s? way", "Check this box's way to the internet.", "Check this machine's internet access."),
 )
 #: Pages and modules that developers read: the words of the code are theirs.
@@ -199,6 +199,12 @@ def f(name):
                      f"ever, see `andon patterns` and --pattern")
 '''
     assert list(of_python(source, "a.py")) == [Sentence("a.py", 9, "… is kept for ever, see … and …")]
+
+
+def test_a_module_is_worth_parsing_for_words_over_two_lines() -> None:
+    assert may_hold('f"{name} is kept for "\n    f"ever"', TURNS_FOUND)
+    assert may_hold('"""It is kept\n    for ever."""', TURNS_FOUND)
+    assert not may_hold('"It is kept for as long as ever"', TURNS_FOUND)
 
 
 def test_sentences_of_a_template() -> None:
