@@ -159,7 +159,7 @@ async def test_a_check_of_a_bot_sees_its_login_scopes_and_channels() -> None:
             found = await connector.check()
             assert [(one.ok, one.detail) for one in found] == [
                 (True, "logged in as andon at Plant"),
-                (True, "C0ALARMS is there"),
+                (True, "C0ALARMS exists"),
                 (False, "C0OLDEST is archived"),
                 (False, "C0NOWHERE: channel_not_found"),
             ]
@@ -315,7 +315,7 @@ async def test_what_is_no_more_allowed_is_not_written_to(
     wanted = order()
     rendered = connector_of(kind, **before).render(wanted)
     async with connected(kind, **after) as connector:
-        with pytest.raises(ActionRefused, match=r"may not write to '.*' any longer: decline it and propose it anew"):
+        with pytest.raises(ActionRefused, match=r"may not write to '.*' any longer: decline it and propose it again"):
             await connector.send(wanted, rendered)
 
 

@@ -130,7 +130,7 @@ async def test_starttls_and_login(tls: Path) -> None:
         assert len(post.mails) == 1
         async with connected("email", **{**options, "password": "another-one"}) as connector:
             with pytest.raises(
-                ActionRefused, match=r"535 .*authentication failed; it does not accept the password: renew it"
+                ActionRefused, match=r"535 .*authentication failed; it does not accept the password: replace it"
             ):
                 await sent(connector)
             (found,) = await connector.check()

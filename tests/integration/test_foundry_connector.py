@@ -268,9 +268,7 @@ async def test_only_what_the_settings_allow(foundry: Foundry) -> None:
                 connector.render(Order(KEY, arguments))
     async with connected(foundry, streams=[], actions=[], ontology="") as connector:
         assert set(connector.abilities) == {Operation.UPLOAD}
-        with pytest.raises(
-            ActionRefused, match=r"takes no rows: write streams to its table \[\[foundry\]\] and restart"
-        ):
+        with pytest.raises(ActionRefused, match=r"takes no rows: add streams to its table \[\[foundry\]\] and restart"):
             connector.render(Order(KEY, PUBLISH))
 
 

@@ -88,7 +88,7 @@ async def test_nothing_that_is_not_listed_is_ever_called(desk: McpDesk) -> None:
             await made.readers()[0].look(tool=tool)
     assert "tools/call" not in desk.asked
     assert connector_at(desk).abilities == {}
-    with pytest.raises(ActionRefused, match=r"notes calls no tools: write write_tools .*; it is only read"):
+    with pytest.raises(ActionRefused, match=r"notes calls no tools: add write_tools .*; it is only read"):
         connector_at(desk).render(ORDER)
 
 

@@ -173,5 +173,5 @@ async def test_table_without_a_key() -> None:
 
 async def test_tickets_are_not_its_work(service: Service) -> None:
     async with pagerduty(service) as connector:
-        with pytest.raises(ActionRefused, match=r"pagerduty opens no tickets; it sends messages .* accepts events"):
+        with pytest.raises(ActionRefused, match=r"pagerduty opens no tickets; it sends messages .* takes events"):
             connector.render(order(ticket()))

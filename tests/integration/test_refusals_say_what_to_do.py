@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 BODY = (Section("", ("x",)),)
 TICKET = OpenTicket(title="t", body=BODY, severity="ERROR")
 #: Something that a person can do, behind the service's words.
-TO_DO = ("correct", "give", "put", "have", "write", "propose", "check", "make", "move", "renew", "enable")
+TO_DO = ("correct", "give", "set", "have", "write", "propose", "check", "create", "move", "replace", "enable")
 
 
 async def refused(kind: str, wanted: Any, **table: Any) -> str:

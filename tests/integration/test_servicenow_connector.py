@@ -237,7 +237,7 @@ async def test_note_that_the_user_may_not_write_is_told(instance: Instance) -> N
     instance.unwritable.add("incident.comments")
     async with servicenow(instance, notes="comments") as connector:
         made = await sent(connector, order(ticket()))
-        assert any("is told" in one for one in connector.render(order(comment(made.ref))).notes)
+        assert any("is notified" in one for one in connector.render(order(comment(made.ref))).notes)
         assert "does not show the note" in (await sent(connector, order(comment(made.ref)))).words
 
 
@@ -303,7 +303,7 @@ async def test_long_text_is_cut_at_a_line_and_told(instance: Instance) -> None:
     async with servicenow(instance) as connector:
         wanted = order(ticket(title="y" * 200, body=body))
         assert connector.render(wanted).notes == (
-            "The text is truncated: a field of the instance holds 4,000 characters",
+            "The text is truncated: a field of the instance has at most 4,000 characters",
         )
         await sent(connector, wanted)
     row = instance.made()[0]

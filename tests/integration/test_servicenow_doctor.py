@@ -88,10 +88,10 @@ async def test_fields_that_a_ticket_must_have(instance: Instance) -> None:
     instance.tables.held["incident"]["caller_id"].mandatory = True
     found = await examined(instance)
     assert wrong(found) == [
-        "a data policy of incident wants category, and refuses a ticket without -> set them in fields of this table in "
+        "a data policy of incident requires category and refuses a ticket without them -> set them in fields of this table in "
         "andon.toml"
     ]
-    assert "people must give caller_id for incident; a ticket from Andon would not have them" in unseen(found)
+    assert "people must fill in caller_id for incident; a ticket from Andon would not have them" in unseen(found)
     found = await examined(instance, fields={"caller_id": "id of andon", "category": "hardware"})
     assert wrong(found) == []
     assert len(unseen(found)) == 1  # that nothing is in the table yet
@@ -104,7 +104,7 @@ async def test_fields_that_are_none(instance: Instance) -> None:
 
 async def test_reference_to_nobody(instance: Instance) -> None:
     [told] = wrong(await examined(instance, fields={"assignment_group": "Line maintenance"}))
-    assert told.startswith("fields.assignment_group is 'Line maintenance', and sys_user_group has no such sys_id")
+    assert told.startswith("fields.assignment_group is 'Line maintenance', but sys_user_group has no such sys_id")
     group = next(iter(instance.tables.groups))
     assert wrong(await examined(instance, fields={"assignment_group": group})) == []
 

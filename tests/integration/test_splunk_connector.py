@@ -101,7 +101,7 @@ async def test_a_long_text_stays_below_what_splunk_keeps(splunk: Splunk) -> None
     async with connected(splunk) as connector:
         rendered = connector.render(event(body=body))
     assert 6_000 < len(rendered.requests[0].body.encode()) < 10_000
-    assert "cut" in rendered.notes[0]
+    assert "truncated" in rendered.notes[0]
 
 
 async def test_an_index_that_the_token_may_not_write_to(splunk: Splunk) -> None:
@@ -117,7 +117,7 @@ async def test_an_index_that_the_token_may_not_write_to(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     ("token", "disabled", "words"),
     [
-        ("another", False, "403: Invalid token (code 4); Splunk does not know the hec_token: renew it"),
+        ("another", False, "403: Invalid token (code 4); Splunk does not know the hec_token: replace it"),
         (HEC_TOKEN, True, "403: Token disabled (code 1); the token is disabled"),
     ],
 )
@@ -154,7 +154,7 @@ async def test_a_cut_answer_is_not_known_and_one_that_never_left_is(splunk: Splu
 async def test_a_200_of_something_in_between_is_no_success(splunk: Splunk) -> None:
     async with connected(splunk) as connector:
         splunk.fail("collector/event", Answer(200, "<html>Log in to the proxy</html>", {"Content-Type": "text/html"}))
-        with pytest.raises(OutcomeUnknown, match="no JSON"):
+        with pytest.raises(OutcomeUnknown, match="not JSON"):
             await sent(connector, event())
         splunk.fail("collector/event", Answer(200, {"text": "Queued", "code": 99}))
         with pytest.raises(OutcomeUnknown, match="Queued"):
@@ -214,7 +214,7 @@ async def test_only_what_is_configured_is_offered(splunk: Splunk) -> None:
     async with connected(splunk, hec_url="", alerts=False, indexes=[]) as connector:
         assert not connector.abilities
         with pytest.raises(
-            ActionRefused, match=r"splunk takes no events: write hec_url and hec_token .*; it is only read"
+            ActionRefused, match=r"splunk takes no events: add hec_url and hec_token .*; it is only read"
         ):
             connector.render(event())
         assert [one.name for one in connector.readers()] == ["splunk_search", "splunk_alerts"]
@@ -360,7 +360,7 @@ async def test_doctor_finds_what_is_wrong(splunk: Splunk) -> None:
     assert found["there is no app nowhere"][0] is False
     assert found["the user andon lacks search and schedule_search"][0] is False
     assert found["Splunk 8.2.7 has no search/v2"][0] is False
-    (index,) = [detail for detail in found if "the index lost is not seen" in detail]
+    (index,) = [detail for detail in found if "the index lost cannot be found" in detail]
     assert found[index][0] is None
 
 

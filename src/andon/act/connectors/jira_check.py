@@ -204,5 +204,5 @@ async def _transition(rest: Rest, settings: JiraTable, project: str) -> Checked:
         return Checked(True, f"issues such as {issues[0].key} have the transition {wanted}")
     listed = ", ".join(f"{one.name} (to {one.leads_to})" for one in steps) or "none that this user may use"
     detail = f"{issues[0].key}, which is {issues[0].status}, has no transition {wanted}; it has: {listed:.300}"
-    remedy = 'set close_transition to one that ends an issue, or to "" to close none'
+    remedy = 'set close_transition to one that ends an issue, or write close_transition = "" to close none'
     return Checked(False, detail, remedy)
