@@ -98,7 +98,7 @@ def test_without_progress_it_gives_up(ollama: NativeOllama) -> None:
     """After a few attempts in vain the user is told how to go on."""
     ollama.script(*[Pull([MANIFEST, layer(400)], then="drop")] * 20)
     with pytest.raises(
-        ModelUnavailable, match=r"andon models pull deepseek-r1:1\.5b` again; what is already downloaded is kept"
+        ModelUnavailable, match=r"andon models pull deepseek-r1:1\.5b` again, it goes on where it stopped"
     ):
         pull(ollama.url)
     assert len(ollama.pulls) == ollama_models.ATTEMPTS

@@ -142,7 +142,7 @@ def test_quiet_hours_follow_the_clock_on_the_wall() -> None:
     [
         ({"quiet": "22-6"}, 'quiet must be a time of day such as "22:00-06:00"'),
         ({"quiet": "22:00-22:00"}, "quiet begins and ends at the same time"),
-        ({"group": "soon"}, "not a duration such as 90m"),
+        ({"group": "soon"}, "no time such as 90m"),
         ({"escalate_after": "15m"}, "escalate_after says when, and escalate_to says who is told then: set both"),
         ({"states": ["ended"]}, 'states must include "raised"'),
         ({"about": ["weather"]}, "about"),

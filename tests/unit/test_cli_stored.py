@@ -126,7 +126,7 @@ def test_a_failure_is_one_sentence_and_status_1(andon: Commands, arguments: tupl
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("logs", "--severity", "LOUD"), "is not a severity"),
+        (("logs", "--severity", "LOUD"), "is no severity"),
         (("logs", "--since", "yesterday-ish"), "is no time"),
         (("logs", "-n", "0"), "Invalid value for '--limit'"),
         (("show", "one"), "Invalid value for"),
@@ -228,7 +228,7 @@ def test_a_time_that_ends_before_it_begins_is_refused(andon: Commands, command: 
     """Nothing can match it: a mistake, not an empty listing."""
     done = andon(command, "--since", "2025-01-16", "--until", "2025-01-15")
     assert (done.status, done.out) == (2, "")
-    assert "must be before its end" in done.err
+    assert "must begin before it ends" in done.err
 
 
 @pytest.mark.parametrize("command", ["logs", "export"])

@@ -85,7 +85,7 @@ def test_filters_and_standard_output(andon: Commands) -> None:
         (["x.txt"], "does not say its format"),
         (["x.parquet.gz"], "compressed"),
         (["--format", "xls"], "is not a format"),
-        (["x.csv", "--field", "firmware"], "is not a field"),
+        (["x.csv", "--field", "firmware"], "is no field"),
         (["x.csv", "--since", "yesterday-ish"], "is no time"),
     ],
 )

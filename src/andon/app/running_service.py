@@ -37,18 +37,14 @@ def ask(settings: Settings, path: str) -> Any:
             return json.loads(response.read(MOST))
     except urllib.error.HTTPError as error:
         if error.code in _TOKEN_WANTED:
-            raise NotAnswered(
-                "the service requires a token: set ANDON_HTTP_TOKEN to the token it was started with"
-            ) from None
+            raise NotAnswered("the service wants a token: set ANDON_HTTP_TOKEN to what it was started with") from None
         raise NotAnswered(f"the service answers {error.code} to {path}: see its log") from None
     except TimeoutError:
-        raise NotAnswered(
-            f"the service does not answer at {url}: check its log, it may be starting or hanging"
-        ) from None
+        raise NotAnswered(f"the service does not answer at {url}: see its log, it starts or hangs") from None
     except OSError:
         raise NotRunning(f"no service answers at {url}: `andon run` starts one") from None
     except ValueError:
-        raise NotAnswered(f"what answers at {url} is not Andon: check ANDON_HTTP_PORT") from None
+        raise NotAnswered(f"what answers at {url} is not Andon: see ANDON_HTTP_PORT") from None
 
 
 def address(settings: Settings) -> str:

@@ -49,7 +49,7 @@ def baseline(value: str | None, zone: str, start: float, length: float) -> float
     """When the time before ``start`` begins: ``length`` seconds earlier unless told otherwise. Raises WrongFilter."""
     before = seconds_or(moment("baseline", value, zone), start - length)
     if before >= start:
-        raise WrongFilter("it must be before since, where it ends", "baseline")
+        raise WrongFilter("it must begin before since, where it ends", "baseline")
     return before
 
 
@@ -94,17 +94,17 @@ def log_query(
 
 def _in_order(start: float | str, end: float | str) -> None:
     if start >= end:  # type: ignore[operator]  # both are of one type
-        raise WrongFilter("the start of the time must be before its end", "since")
+        raise WrongFilter("the time must begin before it ends", "since")
 
 
 def _severity(value: str | None) -> str | None:
     if value is not None and value.upper() not in SEVERITY_RANK:
-        raise WrongFilter(f"{value!r} is not a severity; use {', '.join(Severity)}", "severity")
+        raise WrongFilter(f"{value!r} is no severity; use {', '.join(Severity)}", "severity")
     return None if value is None else value.upper()
 
 
 def _field(value: str) -> tuple[str, str]:
     name, equals, rest = value.partition("=")
     if not (name.strip() and equals):
-        raise WrongFilter(f"{value!r} is not a field; write name=value", "field")
+        raise WrongFilter(f"{value!r} is no field; write name=value", "field")
     return name.strip(), rest.strip()

@@ -56,7 +56,7 @@ def uninstall(
     """
     machine = Machine(root_of(root), dry_run=dry_run, tell=_say)
     if not machine.staged and os.geteuid() != 0 and not dry_run:
-        raise ConfigError("removing the service needs root: put `sudo` in front of the same command")
+        raise ConfigError("removing the service needs the rights of root: put `sudo` in front of the same command")
     if not is_installed(machine) and not purge:
         raise ConfigError(
             "no service is installed on this machine" if root is None else f"nothing is installed in {root}"

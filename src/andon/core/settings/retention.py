@@ -21,7 +21,7 @@ def parse_age(text: str) -> float:
     found = _SPAN.fullmatch(text.strip().lower())
     seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
     if not 0 < seconds <= _LONGEST:
-        raise ValueError("not a duration such as 90m, 12h, 30d, 6w or 1y (a hundred years at most)")
+        raise ValueError("no time such as 90m, 12h, 30d, 6w or 1y (a hundred years at most)")
     return float(seconds)
 
 
@@ -80,8 +80,8 @@ class RetentionSettings(BaseModel, defer_build=True):
     def _in_order(self) -> RetentionSettings:
         if self.keep_seconds is not None and self.older_seconds >= self.keep_seconds:
             raise ValueError(
-                f"the rule applies to logs older than {self.older_than} but keeps them only for {self.keep}: set "
-                'keep = "none" to delete them at that age, or set a longer time'
+                f"the rule looks at logs older than {self.older_than} and keeps them for {self.keep}: write "
+                'keep = "none" to delete them at that age, or a longer time'
             )
         return self
 

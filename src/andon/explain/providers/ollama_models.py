@@ -93,7 +93,7 @@ class PullStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Broken(Exception):
-    """The download was interrupted and can go on."""
+    """The download broke off and can go on."""
 
 
 class OllamaAdmin:
@@ -183,12 +183,12 @@ class OllamaAdmin:
                 attempts += 1
                 if attempts >= ATTEMPTS:
                     raise ModelUnavailable(
-                        f"{name} could not be downloaded completely ({hidden(str(broken), self._place)}): run `andon "
-                        f"models pull {name}` again; what is already downloaded is kept."
+                        f"{name} could not be fetched to the end ({hidden(str(broken), self._place)}): run "
+                        f"`andon models pull {name}` again, it goes on where it stopped."
                     ) from broken
                 pause = FIRST_PAUSE * 2 ** (attempts - 1)
-                log.info("download interrupted", model=name, reason=str(broken), again_in=pause)
-                yield PullStep(status="the connection was interrupted, the download continues")
+                log.info("download broke off", model=name, reason=str(broken), again_in=pause)
+                yield PullStep(status="the connection broke off, going on")
                 await asyncio.sleep(pause)
 
     async def _pull_once(self, name: str) -> AsyncGenerator[PullStep, None]:

@@ -152,7 +152,7 @@ async def retrieve(
         try:
             found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
         except QueryTooSlow:
-            found.notes.append("So much was logged then that Andon did not search for floods.")
+            found.notes.append("So much was logged then that floods were not looked for.")
     fitting = {one.pattern_id for group in found.groups for one in (group.head, *group.alike)} if found.fits else None
     chosen = fitting if found.only is None else found.only
     found.active = await figures.active_now(ask, found.scopes, inquiry.now, chosen)

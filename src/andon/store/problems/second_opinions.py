@@ -22,7 +22,7 @@ REASON = "second"
 TIER = -1
 #: What an answer that somebody asked for adds to the score.
 _ASKED = 1_000
-_SUPERSEDED = "superseded: another answer is shown"
+_SUPERSEDED = "superseded: another answer is shown by now"
 
 
 def ask(connection: Connection, below: int) -> int:
