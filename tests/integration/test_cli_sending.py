@@ -71,7 +71,7 @@ def test_demo_refuses_a_file_as_its_directory(tmp_path: Path, capsys: pytest.Cap
 def test_demo_leaves_other_files_alone(tmp_path: Path) -> None:
     """A directory without its mark is not emptied."""
     (tmp_path / "mine").write_text("x")
-    with pytest.raises(DemoError, match="something other"):
+    with pytest.raises(DemoError, match="something else"):
         prepare_directory(tmp_path, PRIVATE)
     assert (tmp_path / "mine").exists()
 

@@ -392,7 +392,7 @@ def test_nobody_there_is_away_and_names_the_setting() -> None:
     api._server.server_close()
     error = failing(config)
     assert type(error) is ModelUnavailable
-    assert "start it, or set ANDON_BASE_URL to where it runs" in str(error)
+    assert "start it, or set ANDON_BASE_URL to its address" in str(error)
 
 
 def test_the_machines_own_identity_is_asked_for_a_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
