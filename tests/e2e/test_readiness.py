@@ -100,7 +100,7 @@ def test_what_others_do_to_our_own_broker_is_put_right(tmp_path: Path) -> None:
         ]
         for number, (stream, consumer) in enumerate(changes):
             asyncio.run(change(url, stream, consumer))
-            andon.until(lambda number=number: andon.log().count("put back") > number, "the mending")  # type: ignore[misc]
+            andon.until(lambda number=number: andon.log().count("restored settings") > number, "the mending")  # type: ignore[misc]
             andon.publish(log(f"Conveyor {number} blocked"))
             andon.until(lambda number=number: andon.count() == number + 1, "the log")  # type: ignore[misc]
         assert andon.get("/readyz")[0] == 200

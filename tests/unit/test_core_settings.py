@@ -64,11 +64,14 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ('[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"', "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' holds"),
-        ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "holds a { without its closing or opening counterpart"),
-        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' holds"),
-        ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "holds {line} twice"),
-        ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "none of {site}, {area}"),
+        (
+            '[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"',
+            "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' contains",
+        ),
+        ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "contains a { without the matching brace"),
+        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' contains"),
+        ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "contains {line} twice"),
+        ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "not one of {site}, {area}"),
         ('[[mqtt]]\nurl = "mqtt://h"', "ANDON_MQTT, entry 1, topics is missing"),
         ('[[files]]\npaths = "/a.log"', "ANDON_FILES, entry 1, paths must be a list: write it in brackets"),
         ("[[file]]", "unknown setting 'file'; did you mean files?"),

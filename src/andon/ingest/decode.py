@@ -334,7 +334,7 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
             return _encode({"value": _clean(data.decode("utf-8", "replace"))}).decode(), None
         data = json.dumps(value).encode()
     if not isinstance(value, dict):
-        notes.append("context is not an object, kept under the key 'value'")
+        notes.append("context is not an object, kept under the key value")
         value = {"value": value}
         data = json.dumps(value).encode()
     text = data.decode("utf-8", "replace")

@@ -460,7 +460,7 @@ def _context(own: msgspec.Raw | None, rest: Tree, notes: list[str]) -> msgspec.R
         return own
     inner = object_in(own) if starts(own, b"{") else None
     if inner is None:
-        notes.append("context is not an object, kept under the key 'value'")
+        notes.append("context is not an object, kept under the key value")
         inner = {"value": own}
     _join(inner, rest, notes)
     return msgspec.Raw(msgspec.json.encode(inner))
