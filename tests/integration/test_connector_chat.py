@@ -198,7 +198,7 @@ async def test_a_card_has_a_size_that_teams_shows() -> None:
             await connector.send(wanted, rendered)
     assert 20_000 < len(rendered.requests[0].body.encode()) <= teams.SIZE_MAX
     assert len(service.posted_cards) == 1
-    assert "at the end omitted" in rendered.notes[0]
+    assert "at the end left out" in rendered.notes[0]
 
 
 async def test_what_a_workflow_refuses_comes_with_what_to_do() -> None:

@@ -165,7 +165,7 @@ def test_a_message_too_long_is_cut_and_says_so() -> None:
     told = json.loads(rendered.requests[0].body)
     lines = sum(len(section["lines"]) for section in told["sections"])
     assert len(rendered.requests[0].body.encode()) <= webhook.SIZE_MAX
-    assert rendered.notes[0] == f"It is too long for the service: {300 - lines} lines at the end omitted."
+    assert rendered.notes[0] == f"It is too long for the service: {300 - lines} lines at the end left out."
     assert told["text"].endswith(f"… {300 - lines} more lines\n\n{PAGE}/problems/5")
 
 

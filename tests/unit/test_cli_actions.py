@@ -172,7 +172,7 @@ def test_an_unsure_one_is_settled_or_sent_again(andon: Commands, monkeypatch: py
     """Settling a ticket needs its number, and keeps it; sending again asks whether somebody looked."""
     first = str(proposed(andon))
     unsure(andon, int(first))
-    assert "Was this ticket opened? Look in desk" in andon("actions", "show", first).out
+    assert "Was this ticket opened? Look into desk" in andon("actions", "show", first).out
     assert andon("actions", "settle", first).status == 2
     odd = andon("actions", "settle", first, "--ref", "javascript:alert(1)")
     assert (odd.status, "desk has nothing called 'javascript:alert(1)'" in odd.err) == (1, True)

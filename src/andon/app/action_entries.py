@@ -43,7 +43,7 @@ STANDS = {
     ActionStatus.PROPOSED: "waits for approval",
     ActionStatus.APPROVED: "approved, not sent yet",
     ActionStatus.EXECUTING: "being sent",
-    ActionStatus.UNSURE: "it is not known whether it was done",
+    ActionStatus.UNSURE: "nobody knows whether it was done",
     ActionStatus.DONE: "done",
     ActionStatus.FAILED: "failed",
     ActionStatus.EXPIRED: "expired",
@@ -213,7 +213,7 @@ def proposer(action: Action | ActionEntry) -> str:
         return "the model"
     if action.origin is Origin.FOLLOW_UP:
         return f"Andon, covered by action {action.follows}" if action.follows else "Andon"
-    return by or {Origin.RULE: "a rule", Origin.NOTICE: "a route"}.get(action.origin, "somebody unknown")
+    return by or {Origin.RULE: "a rule", Origin.NOTICE: "a route"}.get(action.origin, "somebody without a name")
 
 
 def question(action: Action) -> str:
@@ -223,7 +223,7 @@ def question(action: Action) -> str:
         Operation.COMMENT: "Is this comment there?",
         Operation.CLOSE_TICKET: "Was this ticket closed?",
     }.get(action.operation, "Was this done?")
-    return f"{what} Look in {action.target}, and say what you found."
+    return f"{what} Look into {action.target}, and say what you found."
 
 
 def facts_of(arguments: Arguments) -> list[tuple[str, str]]:

@@ -85,7 +85,7 @@ def notes_on(text: Text) -> tuple[str, ...]:
     """What the approval says beside the request: whether something was left out."""
     if not text.left_out:
         return ()
-    return (f"It is too long for the service: {counted(text.left_out, 'line')} at the end omitted.",)
+    return (f"It is too long for the service: {counted(text.left_out, 'line')} at the end left out.",)
 
 
 def _title(arguments: Message | Event) -> str:
