@@ -30,9 +30,11 @@ _SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`\w])//[^\n]*", re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```|^<!--.*?-->|^ {4,}\S[^\n]*$", re.DOTALL | re.MULTILINE)
 _NOT_PROSE = re.compile(
     r"`[^`]*`"  # a code span
+    r"|\[[^\]]*\]\(#[^)]*\)"  # a link to a heading of the page, such as that of a command
     r"|\]\([^)]*\)"  # where a link leads
+    r"|^[a-z]+: "  # the key that an error is about
     r"|https?://\S+"
-    r"|\bandon [a-z-]+(?: [a-z]+)?(?= |$|[,;:.])(?=.*--)"  # a command line with options
+    r"|\bandon [a-z-]+(?: (?:show|merge|split|list)\b)?"  # a command
     r"|(?<!\w)--?[a-zA-Z][\w-]*"  # an option
     r"|(?<![\w<])/[\w{}*./-]+"  # a path
     r"|\b\w*_\w*\b"  # a setting or a key

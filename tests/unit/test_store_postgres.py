@@ -136,7 +136,7 @@ def test_a_database_that_is_not_for_us_is_refused_and_left_alone(server: Cluster
         connection.execute("DROP SCHEMA public")
     for address, kind, words in (
         (newer, StoreTooNew, f"revision 9999, but this Andon supports revisions up to {HEAD}"),
-        (foreign, StoreUnavailable, r"another program \(it holds customers\)"),
+        (foreign, StoreUnavailable, r"another program \(it contains customers\)"),
         (closed, StoreUnavailable, "GRANT CREATE, USAGE ON SCHEMA"),
         (hidden, StoreUnavailable, "has no schema that Andon may use"),
         (latin, StoreUnavailable, "encoding LATIN1"),
