@@ -46,7 +46,7 @@ def test_a_start_on_a_full_disk_waits(small_disk: Path) -> None:
             status, body = andon.get("/readyz")
             assert status == 503
             assert str(andon.data) in body
-            assert "free some disk space" in andon.log()
+            assert "no disk space is left" in andon.log()
 
         waits()
         ballast.unlink()
@@ -66,7 +66,7 @@ def gets_full_and_free_again(andon: Andon) -> None:
 
     def noticed() -> bool:
         andon.publish(log("Coolant low, and nowhere to write that"))
-        return "room is left for the broker" in andon.get("/readyz")[1]
+        return "disk space is left for the broker" in andon.get("/readyz")[1]
 
     andon.until(noticed, "/readyz to notice")
     ballast.unlink()
@@ -105,7 +105,7 @@ async def test_a_closed_broker(tmp_path: Path) -> None:
         assert andon.count() >= 2
         stranger = andon.cli_as({"ANDON_NATS_ACCESS": "open", "ANDON_NATS_USERS": "[]"}, "send", "Not mine")
         assert stranger.returncode == 1
-        assert b"refuses us" in stranger.stderr
+        assert b"refused the connection" in stranger.stderr
         config = (andon.data / "run" / "nats-server.conf").read_text()
         assert "http" not in config
 

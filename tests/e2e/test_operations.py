@@ -92,7 +92,7 @@ def make_newer(path: Path) -> None:
     [
         (make_directory, "is a directory"),
         (make_text, "is not an SQLite database"),
-        (make_foreign, "belongs to another program (it holds customers)"),
+        (make_foreign, "belongs to another program (it contains customers)"),
         (make_newer, "has schema revision 9999"),
     ],
 )

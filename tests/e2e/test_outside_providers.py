@@ -68,8 +68,8 @@ def test_a_broken_package_is_one_sentence(code: str, said: str, tmp_path: Path, 
     done = andon(Andon(tmp_path, PROVIDER="ACME"), "run")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"andon: PROVIDER=ACME comes from the package acme-andon 1.0, which cannot be used ({said}): "
-        "renew or correct that package, or choose another provider."
+        f"andon: PROVIDER=ACME comes from the package acme-andon 1.0, which cannot be used ({said}): update or correct "
+        "that package, or choose another provider."
     )
 
 
@@ -99,7 +99,7 @@ class AcmeBackend(HostedBackend):
     assert "Traceback" not in done.stderr
     checks = json.loads(done.stdout)
     assert [(check["ok"], check["detail"]) for check in checks if check["name"] == "model"] == [
-        (False, "PROVIDER=ACME cannot be checked (KeyError: 'no [redacted] here'): correct or renew its package.")
+        (False, "PROVIDER=ACME cannot be checked (KeyError: 'no [redacted] here'): correct or update its package.")
     ]
     assert len(checks) > 3
 

@@ -62,7 +62,7 @@ def test_an_object_that_a_log_names_is_fetched_also_when_it_comes_after_a_restar
         assert andon.sql("SELECT data FROM pictures") == [(JPEG,)]
         shown = andon.cli("show", "1").stdout.decode()
         assert "JPEG, 2000×1500 pixels" in shown
-        assert "images[1] not kept: is an address" in " ".join(shown.split())
+        assert "images[1] not kept: is a web address" in " ".join(shown.split())
         assert andon.count("picture_fetches") == 0
 
 

@@ -237,7 +237,7 @@ def test_reference_database_is_taken_over_on_first_start(tmp_path: Path) -> None
     with running(tmp_path) as andon:
         assert andon.sql("SELECT * FROM agent_logs ORDER BY id") == before
         assert len(list(database.parent.glob("agent.db.reference-*.bak"))) == 1
-        assert "10" in next(line for line in andon.log().splitlines() if "took over" in line)
+        assert "10" in next(line for line in andon.log().splitlines() if "imported" in line)
         andon.publish({**SAMPLES[0], "hostname": "new-host"})
         until(lambda: andon.count(where="hostname = 'new-host' AND analysis IS NOT NULL") == 1, "the new log")
         assert andon.count() == 11

@@ -30,7 +30,7 @@ def test_a_rule_answers_and_the_second_opinion_survives_kill_9(tmp_path: Path) -
             return json.loads(andon.get(f"/api/patterns/{pattern}")[1])["second_opinion"]  # type: ignore[no-any-return]
 
         opinion = andon.until(below, "the second opinion")
-        assert "which has not proved itself (yet)" in opinion["text"]
+        assert "which has not passed its test (yet)" in opinion["text"]
         assert opinion["standing"] == "advisory"
         assert andon.sql("SELECT analysis FROM agent_logs") == [(reply["analysis"],)]
         assert andon.cli("verdict", str(pattern), "wrong", "--second").returncode == 0

@@ -16,7 +16,7 @@ def test_an_orderly_restart_repeats_no_question(tmp_path: Path) -> None:
         until(lambda: model.calls == 1, "the first call")
         assert andon.process is not None
         andon.process.terminate()
-        until(lambda: "waiting for answers that are under way" in andon.log(), "the wait for the answer")
+        until(lambda: "waiting for answers in progress" in andon.log(), "the wait for the answer")
         model.release()
         assert andon.process.wait(PATIENCE) == 0
         answered = andon.sql("SELECT status, rung FROM analyses WHERE finished_at IS NOT NULL")

@@ -216,7 +216,7 @@ async def test_closing_gives_the_fields_that_the_workflow_demands(jira: Jira) ->
     async with connector(jira) as made:
         error = await failing(made, wanted)
         assert type(error) is ActionRefused
-        assert "answered 400: resolution: Resolution is required; give resolution" in str(error)
+        assert "answered 400: resolution: Resolution is required; for later tickets, set resolution" in str(error)
     async with connector(jira, close_fields={"resolution": {"name": "Fixed"}}) as made:
         assert (await done(made, wanted)).closed
     assert jira.issues[ticket].fields["resolution"] == {"name": "Fixed"}
@@ -245,7 +245,7 @@ async def test_sites_may_close_by_hand(jira: Jira) -> None:
     """Without a transition in the settings the connector closes nothing."""
     async with connector(jira, close_transition="") as made:
         assert Operation.CLOSE_TICKET not in made.abilities
-        with pytest.raises(ActionRefused, match=r"closes no tickets: write close_transition into its table"):
+        with pytest.raises(ActionRefused, match=r"closes no tickets: add close_transition to its table"):
             made.render(Order(KEY, CloseTicket(ticket="OPS-1", body=BODY)))
 
 
@@ -272,13 +272,13 @@ async def test_what_jira_refuses_is_told_in_its_words(jira: Jira) -> None:
     jira.projects["OPS"].types["Task"] = screen(customfield_10010={"name": "Production line", "required": True})
     async with connector(jira) as made:
         assert str(await failing(made, TICKET)) == (
-            "jira answered 400: customfield_10010: Production line is required; give customfield_10010 a value that "
-            "it takes in fields of this table [[jira]], then propose it anew"
+            "jira answered 400: customfield_10010: Production line is required; set customfield_10010 to an accepted "
+            "value in fields of this [[jira]] table, then propose it again"
         )
     jira.projects["OPS"].types["Task"] = screen()
     del jira.projects["OPS"].types["Task"]["labels"]
     async with connector(jira) as made:
-        assert "put labels on the screen" in str(await failing(made, TICKET))
+        assert "add labels to the screen" in str(await failing(made, TICKET))
     async with connector(jira, issue_type="Störung") as made:
         assert "issuetype: Specify a valid issue type" in str(await failing(made, TICKET))
     async with connector(jira, projects=["NONE"]) as made:
@@ -286,7 +286,7 @@ async def test_what_jira_refuses_is_told_in_its_words(jira: Jira) -> None:
     async with connector(jira) as made:
         error = await failing(made, Comment(ticket="OPS-99", body=BODY))
         assert type(error) is ActionRefused
-        assert "answered 404: Issue does not exist or you do not have permission to see it; there is no such" in str(
+        assert "answered 404: Issue does not exist or you do not have permission to see it; it does not exist" in str(
             error
         )
 
@@ -320,7 +320,7 @@ async def test_a_wrong_login_is_never_taken_for_an_empty_search(jira: Jira) -> N
     """Cloud answers it as one of nobody, for whom there is nothing to see."""
     ticket = jira.add("drive", labels=[f"andon-{KEY}"]).key
     async with connector(jira, token="wrong-token-1") as made:
-        with pytest.raises(ActionRefused, match="it does not accept the token: renew it"):
+        with pytest.raises(ActionRefused, match="it does not accept the token: replace it"):
             await made.find(Order(KEY, TICKET))
         for wanted in (TICKET, Comment(ticket=ticket, body=BODY), CloseTicket(ticket=ticket, body=BODY)):
             error = await failing(made, wanted)
@@ -334,10 +334,10 @@ async def test_data_center_takes_no_password_from_version_11_on() -> None:
     with Jira(cloud=False, version="11.0.1") as jira:
         async with connector(jira, user="andon") as made:
             error = await failing(made, TICKET)
-            assert "Basic Authentication has been disabled on this instance; make" in str(error)
-            assert "make a personal access token in Jira" in str(error)
+            assert "Basic Authentication has been disabled on this instance; create" in str(error)
+            assert "create a personal access token in Jira" in str(error)
             (wrong,) = [one for one in await made.check() if one.ok is False]
-            assert "the login is not taken (user andon)" in wrong.detail
+            assert "the login is rejected (user andon)" in wrong.detail
         async with connector(jira) as made:
             await done(made, TICKET)
 
@@ -376,17 +376,17 @@ async def test_the_check_finds_nothing_wrong_where_nothing_is(jira: Jira) -> Non
     ("options", "told", "remedy"),
     [
         ({"projects": ["OPS", "XYZ"]}, "No project could be found with key 'XYZ'", "correct projects"),
-        ({"issue_type": "Störung"}, "no issues of the type Störung", 'write issue_type = "Task" into'),
-        ({"issue_type": "Line"}, "demands the field Line (customfield_10010)", '{ value = "3" }'),
+        ({"issue_type": "Störung"}, "no issue type Störung", 'write issue_type = "Task" in this'),
+        ({"issue_type": "Line"}, "requires the field Line (customfield_10010)", '{ value = "3" }'),
         ({"issue_type": "Line", "fields": {"customfield_10010": {"value": "9"}}}, "does not know", '{ value = "3" }'),
-        ({"fields": {"components": [{"name": "MES"}]}}, "has no field components on the screen", "put components"),
+        ({"fields": {"components": [{"name": "MES"}]}}, "has no field components on the screen", "add components"),
         (
             {"priorities": {"ERROR": "Blocker"}},
-            "does not know the priority 'Blocker', which ERROR has",
+            "does not have the priority 'Blocker' that is set for ERROR",
             '{ ERROR = "Highest" }',
         ),
         ({"close_transition": "Erledigt"}, "OPS-1, which is To Do, has no transition Erledigt", "close_transition"),
-        ({"token": "wrong-token-1"}, "the login is not taken", "token"),
+        ({"token": "wrong-token-1"}, "the login is rejected", "token"),
     ],
 )
 async def test_the_check_finds_what_would_fail(jira: Jira, options: dict[str, Any], told: str, remedy: str) -> None:
@@ -426,7 +426,7 @@ async def test_what_a_remedy_says_can_be_pasted_and_helps(jira: Jira, options: d
     jira.add("drive")
     async with connector(jira, **options) as made:
         (wrong,) = [one for one in await made.check() if one.ok is False]
-    written = re.search(r"write (\w+ = .+?)(?: into this table| to close none)", wrong.remedy)
+    written = re.search(r"write (\w+ = .+?)(?: in this \[\[jira\]\] table| to close none)", wrong.remedy)
     assert written is not None, wrong.remedy
     pasted = tomllib.loads(written[1])
     for name, before in options.items():
@@ -445,11 +445,11 @@ async def test_the_check_finds_missing_rights_and_wrong_addresses(jira: Jira) ->
     jira.projects["OPS"].rights |= {"ADD_COMMENTS", "TRANSITION_ISSUES"}
     async with connector(jira) as made:
         (unsure,) = [one for one in await made.check() if one.ok is None]
-        assert "is seen with the first of them" in unsure.detail
+        assert "is only known after the first of them" in unsure.detail
     async with connector(jira, url=f"{jira.url}/wrong") as made:
         (wrong,) = await made.check()
         assert wrong.ok is False
-        assert "no Jira was found" in wrong.detail
+        assert "no Jira found" in wrong.detail
     other = Jira(cloud=not jira.cloud, path="/jira" if jira.cloud else "")
     with other:
         results = await connected(settings_of(jira=[table(jira, url=other.url)]))

@@ -87,7 +87,7 @@ async def test_whatever_breaks_each_thing_is_done_once(cloud: bool) -> None:
 
             async def settled() -> None:
                 """What was on its way has come, as it has after the time that the settings give."""
-                await until(lambda: jira.connections == 0, "nothing is on its way")
+                await until(lambda: jira.connections == 0, "nothing is already being sent")
 
             async def opened(order: Order) -> Receipt:
                 nonlocal unknown

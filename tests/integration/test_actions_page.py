@@ -109,7 +109,7 @@ def test_only_what_was_seen_is_approved(house: Site) -> None:
     """Another hash, or none, approves nothing; two people cannot decide twice."""
     made, admin = proposed(house), house.visitor("Ad")
     wrong = press(admin, f"/actions/{made.id}/approve", seen="0" * 64)
-    assert (wrong.status, "is not what was shown: look at it again" in wrong.text) == (400, True)
+    assert (wrong.status, "has changed since it was shown: look at it again" in wrong.text) == (400, True)
     assert press(admin, f"/actions/{made.id}/approve").status == 400
     assert press(admin, f"/actions/{made.id}/decline", note="known").status == 200
     late = press(admin, f"/actions/{made.id}/approve", seen=made.digest)
@@ -191,7 +191,7 @@ def test_what_an_approval_covers_is_said_once(house: Site) -> None:
     covers = "<dt>Approval covers</dt><dd>exactly the requests below, once"
     who = house.visitor("Vi")
     page = who.get(f"/actions/{ticket.id}").text
-    assert f"{covers}; later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
+    assert f"{covers}; and later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
     assert "also approves" not in page
     assert f"{covers}</dd>" in who.get(f"/actions/{message.id}").text
 

@@ -251,7 +251,7 @@ def test_a_question_that_takes_too_long_is_503(get: Client, monkeypatch: pytest.
     from andon.core.errors import QueryTooSlow
 
     def slow(*_: Any) -> Any:
-        raise QueryTooSlow("this reads more than 5 s of the database: ask about a shorter time")
+        raise QueryTooSlow("the database did not answer this within 5 s: ask about a shorter time")
 
     monkeypatch.setattr("andon.store.search.find", slow)
     answer = get("/api/logs")

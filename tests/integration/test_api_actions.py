@@ -88,7 +88,7 @@ def test_a_proposal_is_looked_at_and_approved_by_its_hash(api: Client) -> None:
     assert hashlib.sha256(exact).hexdigest() == shown["digest"]
     path = f"/api/actions/{made['id']}/approve"
     wrong = api.post(path, {"digest": "0" * 64})
-    assert (wrong.status, "is not what was shown" in wrong.json["detail"]) == (400, True)
+    assert (wrong.status, "has changed since it was shown" in wrong.json["detail"]) == (400, True)
     assert api.post(path, {}).status == 400
     done = api.post(path, {"digest": shown["digest"], "by": "Weber"}).json
     assert (done["status"], done["decided_by"], done["expires"]) == ("approved", "Weber", None)

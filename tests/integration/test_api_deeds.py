@@ -222,7 +222,7 @@ def test_a_shift_is_noted_and_signed_for(api: Client) -> None:
     names = [one["name"] for one in api.post("/api/report/sign", {"name": "Okafor", **shift}).json["signatures"]]
     assert names == ["Meier", "Okafor"]
     twice = api.post("/api/report/sign", {"name": "Meier", **shift})
-    assert (twice.status, twice.json["detail"]) == (400, "Meier has signed for this shift already")
+    assert (twice.status, twice.json["detail"]) == (400, "Meier has already signed for this shift")
     assert api("/api/report", **shift).json["frozen"] is True
     nothing = api.post("/api/report/sign", {"name": "Meier", "shift": "night", "day": "1999-01-01"})
     assert (nothing.status, "nothing is stored" in nothing.json["detail"]) == (400, True)
@@ -290,7 +290,7 @@ def test_the_audit_goes_on_page_by_page(api: Client) -> None:
         ("/api/notes", ["x"], "the body must be a JSON object, sent with the header Content-Type: application/json"),
         ("/api/alarms/1/shelve", {"for": "1h", "note": "x"}, "there is no parameter 'for' here"),
         ("/api/notes", {"text": "x", "by": "n" * 201}, "by: "),
-        ("/api/problems/1/resolve", {"fix": "   "}, "needs a fix"),
+        ("/api/problems/1/resolve", {"fix": "   "}, "needs a text"),
         ("/api/problems/1/merge", {}, "into: it is missing"),
         ("/api/problems/1/tick", {"step": -1}, "step: "),
         ("/api/report/sign", {"name": "Meier", "shift": "lunch"}, "no shift is called"),

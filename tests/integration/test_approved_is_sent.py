@@ -54,8 +54,8 @@ async def test_a_close_takes_the_transition_that_was_approved() -> None:
         error = await late("jira", wanted, approved, jira_table(jira, close_transition="Resolve"))
         assert type(error) is ActionRefused
         assert str(error) == (
-            "jira: the transition Close as fixed was approved for OPS-1, and close_transition is Resolve now: write "
-            "Close as fixed there again, then retry, or move OPS-1 in Jira by hand"
+            "jira: the transition Close as fixed was approved for OPS-1, but close_transition is now Resolve: set it to "
+            "Close as fixed again, then retry, or move OPS-1 in Jira by hand"
         )
         assert (issue.status, issue.comments) == ("To Do", [])
         assert "move OPS-1 in Jira by hand" in str(await late("jira", wanted, approved, approved))
@@ -101,7 +101,7 @@ async def test_what_the_settings_no_longer_allow_is_not_sent_to_jira() -> None:
     with Jira() as jira:
         wanted = OpenTicket(title="t", body=BODY, severity="ERROR")
         error = await late("jira", wanted, jira_table(jira), jira_table(jira, projects=["MES"]))
-        assert "may not write to 'OPS' any more: decline it" in str(error)
+        assert "may not write to 'OPS' any longer: decline it" in str(error)
         issue = jira.add("drive")
         error = await late(
             "jira", Comment(ticket=issue.key, body=BODY), jira_table(jira), jira_table(jira, projects=["MES"])
@@ -116,7 +116,7 @@ async def test_what_the_settings_no_longer_allow_is_not_sent_to_servicenow() -> 
     with running_instance() as instance:
         table = {"url": instance.url, "user": "andon", "password": "spindle-7"}
         error = await late("servicenow", ticket(), {**table, "tables": ["incident"]}, {**table, "tables": ["problem"]})
-        assert "may not write to 'incident' any more" in str(error)
+        assert "may not write to 'incident' any longer" in str(error)
         assert instance.made() == []
         async with connected("servicenow", **table) as made:
             receipt = await made.send(order(ticket()), made.render(order(ticket())))
@@ -130,7 +130,7 @@ async def test_what_the_settings_no_longer_allow_is_not_sent_to_splunk() -> None
     with Splunk() as splunk:
         table = {"hec_url": splunk.url, "hec_token": HEC_TOKEN}
         error = await late("splunk", event(), {**table, "indexes": ["press"]}, {**table, "indexes": ["main"]})
-        assert "may not write to 'press' any more" in str(error)
+        assert "may not write to 'press' any longer" in str(error)
         assert splunk.seen == []
 
 

@@ -72,7 +72,7 @@ async def test_nobody_else_gets_in(tmp_path: Path) -> None:
     """Without credentials, with wrong ones, or with Andon's name only."""
     async with started(closed(tmp_path)) as (broker, _):
         for login in ("", "line3:wrong@", "andon-service:@", "andon-service@"):
-            with pytest.raises(BrokerUnavailable, match="refuses us"):
+            with pytest.raises(BrokerUnavailable, match="refused the connection"):
                 await connect(broker.url.replace("//", f"//{login}"), name="test")
 
 
@@ -175,7 +175,7 @@ async def test_a_login_of_another_installation_is_told(tmp_path: Path) -> None:
             async with open_publisher(other, "test"):
                 pass
         await asyncio.to_thread(ensure_login, other)
-        with pytest.raises(BrokerUnavailable, match=r"refuses us .*two.*ANDON_DATA_DIR"):
+        with pytest.raises(BrokerUnavailable, match=r"refused the connection .*two.*ANDON_DATA_DIR"):
             async with open_publisher(other, "test"):
                 pass
         plain = settings.model_copy(update={"nats_access": "open", "nats_users": []})

@@ -200,7 +200,7 @@ async def test_a_store_of_somebody_elses_is_not_taken_for_damaged(
     meta = tmp_path / LOG_STREAM / "meta.inf"
     monkeypatch.setattr("os.access", lambda path, _wanted: Path(path) != meta)  # root may read everything
 
-    with pytest.raises(BrokerStartError, match=r"meta\.inf .*give it to the user"):
+    with pytest.raises(BrokerStartError, match=r"meta\.inf .*make the user"):
         await EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1)).start()
     assert meta.exists()
 

@@ -232,7 +232,7 @@ async def test_our_own_consumer_is_put_right(server: str, setting: str) -> None:
 
 @pytest.mark.parametrize("setting", STREAM_UPDATES | CONSUMER_UPDATES | CONSUMERS)
 async def test_what_is_not_ours_is_told_and_left(server: str, setting: str) -> None:
-    """One sentence names what is there; nothing is altered; set right by whoever may, it is well again."""
+    """One sentence names what is there; nothing is altered; set right by whoever may, it works again."""
     async with site(server, ours=False) as here:
         before = await here.settings()
         if setting in CONSUMERS:

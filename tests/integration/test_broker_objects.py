@@ -105,15 +105,15 @@ async def describe(nc: BusConnection, name: str, description: bytes) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"digest": "SHA-256=" + base64.urlsafe_b64encode(bytes(32)).decode()}, "not what was stored"),
-        ({"digest": "MD5=AAAA"}, "not what was stored"),
-        ({"digest": "nonsense"}, "not what was stored"),
-        ({"size": 99}, "not what was stored"),
-        ({"size": 101}, "not what was stored"),
-        ({"nuid": "0000000000000000000000"}, "not what was stored"),
-        ({"nuid": ">"}, "broken description"),
-        ({"nuid": None}, "broken description"),
-        ({"size": "many"}, "broken description"),
+        ({"digest": "SHA-256=" + base64.urlsafe_b64encode(bytes(32)).decode()}, "does not match what was stored"),
+        ({"digest": "MD5=AAAA"}, "does not match what was stored"),
+        ({"digest": "nonsense"}, "does not match what was stored"),
+        ({"size": 99}, "does not match what was stored"),
+        ({"size": 101}, "does not match what was stored"),
+        ({"nuid": "0000000000000000000000"}, "does not match what was stored"),
+        ({"nuid": ">"}, "damaged metadata"),
+        ({"nuid": None}, "damaged metadata"),
+        ({"size": "many"}, "damaged metadata"),
     ],
 )
 def test_an_object_that_is_not_what_its_description_says_is_refused(
@@ -136,7 +136,7 @@ def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path, descriptio
 
     async def work(objects: NatsObjects, shots: ObjectStore, nc: BusConnection) -> None:
         await describe(nc, "x", description)
-        with pytest.raises(BrokerError, match="broken description"):
+        with pytest.raises(BrokerError, match="damaged metadata"):
             await objects.fetch("shots", "x", LIMIT)
 
     with_bucket(tmp_path, work)

@@ -191,7 +191,7 @@ async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         broken = broker.pid
         monkeypatch.setattr(ServerProcess, "healthy", healthy)
         supervising = asyncio.create_task(broker.supervise())
-        await until(lambda: broker.problem is not None and "no room" in broker.problem, "the full disk")
+        await until(lambda: broker.problem is not None and "no disk space" in broker.problem, "the full disk")
         await asyncio.sleep(0.3)  # several checks: none of them may restart it
         assert broker.restarts == 0
         free = server_module.REGAINED  # far from ROOM, but a small disk may never have that

@@ -103,7 +103,7 @@ def test_a_broker_that_goes_away_breaks_a_snapshot_off(tmp_path: Path) -> None:
                 with contextlib.suppress(ProcessLookupError):  # of what it had sent already there is more
                     os.kill(pid, signal.SIGKILL)
 
-            with pytest.raises(BrokerUnavailable, match=f"broke off the snapshot of {STREAM}"):
+            with pytest.raises(BrokerUnavailable, match=f"ended the snapshot of {STREAM}"):
                 await snapshot(nc, STREAM, io.BytesIO(), kill)
 
     run(work())
@@ -120,7 +120,7 @@ def test_what_is_no_snapshot_is_refused(tmp_path: Path) -> None:
             with pytest.raises(jetstream_api.ApiError, match="stream not found"):
                 await snapshot(nc, "none", io.BytesIO())
             await jetstream_api.request(nc, f"STREAM.DELETE.{STREAM}")
-            with pytest.raises(BrokerError, match=f"does not take the stream {STREAM}"):
+            with pytest.raises(BrokerError, match=f"does not accept the stream {STREAM}"):
                 await put_snapshot(nc, taken, _reader(b"garbage" * 1000))
             assert await stream_names(nc) == ([], [])
             assert (await put_snapshot(nc, taken, _reader(file.getvalue()))).name == STREAM

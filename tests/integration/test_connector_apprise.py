@@ -150,7 +150,7 @@ def test_it_sends_messages_alone_and_needs_its_library(monkeypatch: pytest.Monke
     with pytest.raises(ActionRefused, match="apprise takes no events; it sends messages"):
         connector.render(order(event()))
     (tmp_path / "urls").write_text("no address\n")
-    with pytest.raises(ConfigError, match="one a line"):
+    with pytest.raises(ConfigError, match="one per line"):
         connector_of("apprise", urls_file=tmp_path / "urls")
     monkeypatch.setitem(extras.MODULES, "apprise", "apprise_that_is_not_here")
     with pytest.raises(ConfigError, match=r"\[\[apprise\]\] apprise needs the library"):

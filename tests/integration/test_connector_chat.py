@@ -70,10 +70,10 @@ async def test_slack_shows_plain_nodes_and_one_link() -> None:
 @pytest.mark.parametrize(
     ("status", "word", "remedy"),
     [
-        (404, "no_service", "make a new one"),
-        (403, "invalid_token", "make a new one"),
-        (410, "channel_is_archived", "open the channel again"),
-        (403, "action_prohibited", "ask who runs the workspace"),
+        (404, "no_service", "create a new one"),
+        (403, "invalid_token", "create a new one"),
+        (410, "channel_is_archived", "unarchive the channel"),
+        (403, "action_prohibited", "ask an administrator of the workspace"),
     ],
 )
 async def test_a_word_of_slack_s_webhook_comes_with_what_to_do(status: int, word: str, remedy: str) -> None:
@@ -117,7 +117,7 @@ async def test_a_bot_writes_to_its_channels_alone() -> None:
             assert receipt.ref == "1700000000.000100"
             with pytest.raises(ActionRefused, match="does not write to 'C0BOARD'; channels are: C0ALARMS, C0OLDEST"):
                 connector.render(order(where="C0BOARD"))
-            with pytest.raises(ActionRefused, match="is_archived; open the channel again"):
+            with pytest.raises(ActionRefused, match="is_archived; unarchive the channel"):
                 await sent(connector, where="C0OLDEST")
     (asked, _) = service.posted
     assert asked.json["channel"] == "C0ALARMS"
@@ -144,10 +144,10 @@ async def test_a_bot_is_answered_200_whatever_came_of_it() -> None:
                 await sent(connector)
             assert caught.value.retry_after == 30
         async with connected("slack", **table("slack", service, token="xoxb-revoked-long-ago")) as connector:
-            with pytest.raises(ActionRefused, match="invalid_auth; the token is not right"):
+            with pytest.raises(ActionRefused, match="invalid_auth; the token is wrong"):
                 await sent(connector)
             (found,) = await connector.check()
-            renewal = "renew it in the settings and restart, then retry"
+            renewal = "replace it in the settings and restart, then retry"
             assert (found.ok, found.remedy) == (False, f"{slack.REMEDIES['invalid_auth']}: {renewal}")
 
 
@@ -159,7 +159,7 @@ async def test_a_check_of_a_bot_sees_its_login_scopes_and_channels() -> None:
             found = await connector.check()
             assert [(one.ok, one.detail) for one in found] == [
                 (True, "logged in as andon at Plant"),
-                (True, "C0ALARMS is there"),
+                (True, "C0ALARMS exists"),
                 (False, "C0OLDEST is archived"),
                 (False, "C0NOWHERE: channel_not_found"),
             ]
@@ -215,7 +215,7 @@ async def test_what_a_workflow_refuses_comes_with_what_to_do() -> None:
             assert [one.ok for one in await connector.check()] == [True]
         async with connected("teams", url=f"{service.url}/workflows/4711/run?sig=wrong-signature") as connector:
             with pytest.raises(
-                ActionRefused, match=r"AuthorizationFailed: .*copy the whole address of the workflow anew"
+                ActionRefused, match=r"AuthorizationFailed: .*copy the whole address of the workflow again"
             ):
                 await sent(connector)
 
@@ -225,7 +225,7 @@ async def test_the_connectors_that_microsoft_retired_are_found() -> None:
         (found,) = await connector.check()
     assert found.ok is False
     assert "retired" in found.detail
-    assert "make a workflow" in found.remedy
+    assert "create a workflow" in found.remedy
 
 
 async def test_ntfy_gets_plain_text_for_a_topic() -> None:
@@ -271,7 +271,7 @@ async def test_what_ntfy_refuses() -> None:
             found = await connector.check()
             assert found[0].ok is False
         async with connected("ntfy", **table("ntfy", service, token="tk_secret")) as connector:
-            with pytest.raises(ActionRefused, match=r"403: forbidden; .*lacks the right"):
+            with pytest.raises(ActionRefused, match=r"403: forbidden; .*does not have the right"):
                 await sent(connector, where="crew")
             found = await connector.check()
             assert [one.ok for one in found] == [True, True, True, False]
@@ -281,16 +281,16 @@ async def test_what_ntfy_refuses() -> None:
             with pytest.raises(TargetAway, match="limit reached"):
                 await sent(connector)
             service.next.append(Answer(200, "<html>welcome</html>", content_type="text/html"))
-            with pytest.raises(ActionRefused, match="answers as no ntfy does"):
+            with pytest.raises(ActionRefused, match="does not answer like ntfy"):
                 await sent(connector)
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        ("slack", {}, "has no address: write url or url_file, or set ANDON_SLACK_URL"),
-        ("slack", {"channels": ["C0ALARMS"]}, "write token or token_file, or set ANDON_SLACK_TOKEN"),
-        ("teams", {}, "has no address: write url or url_file, or set ANDON_TEAMS_URL"),
+        ("slack", {}, "has no address: set url or url_file, or set ANDON_SLACK_URL"),
+        ("slack", {"channels": ["C0ALARMS"]}, "set token, token_file or ANDON_SLACK_TOKEN"),
+        ("teams", {}, "has no address: set url or url_file, or set ANDON_TEAMS_URL"),
     ],
 )
 def test_a_setting_that_is_missing_is_named(kind: str, options: dict[str, Any], words: str) -> None:
@@ -315,7 +315,7 @@ async def test_what_is_no_more_allowed_is_not_written_to(
     wanted = order()
     rendered = connector_of(kind, **before).render(wanted)
     async with connected(kind, **after) as connector:
-        with pytest.raises(ActionRefused, match=r"may not write to '.*' any more: decline it, and propose it anew"):
+        with pytest.raises(ActionRefused, match=r"may not write to '.*' any longer: decline it and propose it again"):
             await connector.send(wanted, rendered)
 
 

@@ -130,7 +130,7 @@ async def test_starttls_and_login(tls: Path) -> None:
         assert len(post.mails) == 1
         async with connected("email", **{**options, "password": "another-one"}) as connector:
             with pytest.raises(
-                ActionRefused, match=r"535 .*authentication failed; it does not accept the password: renew it"
+                ActionRefused, match=r"535 .*authentication failed; it does not accept the password: replace it"
             ):
                 await sent(connector)
             (found,) = await connector.check()
@@ -146,13 +146,16 @@ async def test_tls_from_the_first_byte(tls: Path) -> None:
             assert connector.address == f"smtps://127.0.0.1:{post.port}"
         assert len(post.mails) == 1
         async with connected("email", **table(post, security="tls")) as connector:
-            with pytest.raises(ActionRefused, match="name the authority that signed its certificate with ca"):
+            with pytest.raises(
+                ActionRefused,
+                match="set ca in its table to the certificate of the authority that signed its certificate",
+            ):
                 await sent(connector)
 
 
 async def test_a_server_that_does_not_begin_with_tls_says_so(post: MailServer) -> None:
     async with connected("email", **table(post, security="tls")) as connector:
-        with pytest.raises(ActionRefused, match='does not begin with TLS on this port: set security = "starttls"'):
+        with pytest.raises(ActionRefused, match='does not start with TLS on this port: set security = "starttls"'):
             await sent(connector)
 
 
@@ -161,7 +164,8 @@ async def test_a_server_nobody_vouches_for_gets_nothing(tls: Path) -> None:
         options = table(post, security="starttls", user="andon", password="pa55-of-the-plant")
         async with connected("email", **options) as connector:
             with pytest.raises(
-                ActionRefused, match=r"certificate.*name the authority that signed its certificate with ca"
+                ActionRefused,
+                match=r"certificate.*set ca in its table to the certificate of the authority that signed its certificate",
             ):
                 await sent(connector)
         assert not post.mails
@@ -181,7 +185,7 @@ async def test_a_login_that_the_server_does_not_offer(tls: Path) -> None:
     async with mail_server(tls=tls, login=None) as post:
         options = table(post, security="starttls", ca=tls / "cert.pem", user="andon", password="pa55-of-the-plant")
         async with connected("email", **options) as connector:
-            with pytest.raises(ActionRefused, match=r"No suitable authentication method.*leave out user and password"):
+            with pytest.raises(ActionRefused, match=r"No suitable authentication method.*remove user and password"):
                 await sent(connector)
 
 
@@ -218,7 +222,7 @@ async def test_one_unknown_recipient_keeps_no_mail_from_the_others(post: MailSer
     post.recipients = {"gone@plant.example": "550 5.1.1 <gone@plant.example>: User unknown in local table"}
     async with connected("email", **table(post, to=["gone@plant.example", "crew@plant.example"])) as connector:
         receipt = await sent(connector)
-        assert "not taken for gone@plant.example: 550 5.1.1 <gone@plant.example>: User unknown" in receipt.words
+        assert "not accepted for gone@plant.example: 550 5.1.1 <gone@plant.example>: User unknown" in receipt.words
         assert [one.rcpt_tos for one in post.mails] == [["crew@plant.example"]]
         found = await connector.check()
     assert [one.ok for one in found] == [True, True, False]
@@ -229,7 +233,7 @@ async def test_one_unknown_recipient_keeps_no_mail_from_the_others(post: MailSer
 async def test_nobody_known_is_a_refusal_and_one_put_off_among_them_is_waited_for(post: MailServer) -> None:
     post.recipients = {"a@plant.example": "550 unknown", "b@plant.example": "550 unknown"}
     async with connected("email", **table(post, to=["a@plant.example", "b@plant.example"])) as connector:
-        with pytest.raises(ActionRefused, match=r"for nobody \(a@plant.example: 550 unknown; b@plant.example"):
+        with pytest.raises(ActionRefused, match=r"for no recipient \(a@plant.example: 550 unknown; b@plant.example"):
             await sent(connector)
         post.recipients["b@plant.example"] = "450 busy"
         with pytest.raises(TargetAway, match=r"b@plant\.example: 450 busy"):
@@ -239,7 +243,7 @@ async def test_nobody_known_is_a_refusal_and_one_put_off_among_them_is_waited_fo
 async def test_a_line_that_breaks_before_the_answer_leaves_it_unknown(post: MailServer) -> None:
     post.cuts = True
     async with connected("email", **table(post)) as connector:
-        with pytest.raises(OutcomeUnknown, match="did not say whether it took the mail"):
+        with pytest.raises(OutcomeUnknown, match="did not say whether it accepted the mail"):
             await sent(connector)
     assert len(post.mails) == 1, "it has it, and we cannot know"
 
@@ -257,7 +261,7 @@ async def test_a_server_that_is_away_is_waited_for() -> None:
 async def test_an_answer_that_means_nothing_leaves_it_unknown(post: MailServer, answer: str) -> None:
     post.data_answer = answer
     async with connected("email", **table(post)) as connector:
-        with pytest.raises(OutcomeUnknown, match="did not say whether it took the mail"):
+        with pytest.raises(OutcomeUnknown, match="did not say whether it accepted the mail"):
             await sent(connector)
 
 

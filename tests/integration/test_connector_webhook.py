@@ -96,7 +96,7 @@ async def test_the_site_s_own_headers_and_a_secret_for_all(receiver: Receiver) -
     options = {"url": receiver.url, "headers": {"Authorization": "Bearer s3cr3t-of-the-gateway"}}
     async with connected("webhook", settings={"webhook_secret": "plain words"}, **options) as connector:
         receiver.next.append(Answer(403, "Bearer s3cr3t-of-the-gateway may not"))
-        with pytest.raises(ActionRefused, match=r"403: \[redacted\] may not; .*lacks the right"):
+        with pytest.raises(ActionRefused, match=r"403: \[redacted\] may not; .*does not have the right"):
             await sent(connector)
         await sent(connector)
     assert receiver.posted[0].headers["authorization"] == "Bearer s3cr3t-of-the-gateway"
@@ -119,7 +119,7 @@ async def test_the_site_s_own_headers_and_a_secret_for_all(receiver: Receiver) -
         ),
         (Answer(413), ActionRefused, "too large"),
         (Answer(500, "<html><b>oh</b></html>", content_type="text/html"), OutcomeUnknown, "answered 500$"),
-        (Answer(0), OutcomeUnknown, "broke before the answer came"),
+        (Answer(0), OutcomeUnknown, "broke before the answer arrived"),
         (Answer(503), TargetAway, "answered 503"),
     ],
 )
@@ -145,7 +145,7 @@ async def test_an_approval_is_for_the_address_that_it_was_given_for(receiver: Re
     rendered = connector_of("webhook", url=f"{receiver.url}/old-secret-path").render(wanted)
     assert "old-secret-path" not in rendered.requests[0].url
     async with connected("webhook", url=f"{receiver.url}/new-secret-path") as connector:
-        with pytest.raises(ActionRefused, match=r"this was approved for .*: decline it, and propose it anew"):
+        with pytest.raises(ActionRefused, match=r"this was approved for .*: decline it and propose it again"):
             await connector.send(wanted, rendered)
     assert not receiver.asked
 
@@ -172,10 +172,10 @@ def test_a_message_too_long_is_cut_and_says_so() -> None:
 def test_settings_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for options, words in (
-        ({}, "has no address: write url or url_file"),
+        ({}, "has no address: set url or url_file"),
         ({"url_file": tmp_path / "empty"}, "empty or far too long"),
-        ({"url": "https://hooks.example/a b"}, "no blanks"),
-        ({"url": "https://hooks.example/x", "secret": "whsec_!!!"}, "no base64"),
+        ({"url": "https://hooks.example/a b"}, "not contain spaces"),
+        ({"url": "https://hooks.example/x", "secret": "whsec_!!!"}, "not base64"),
     ):
         with pytest.raises(ConfigError, match=words):
             connector_of("webhook", **options)

@@ -102,7 +102,7 @@ def test_model_names_the_label(babbler: Path) -> None:
 
 def test_a_question_beyond_the_context_names_the_setting(babbler: Path) -> None:
     """llama.cpp refuses it; the sentence says what to raise."""
-    with pytest.raises(ModelMisconfigured, match=r"does not fit into the context of babbler.*ANDON_GGUF_CONTEXT"):
+    with pytest.raises(ModelMisconfigured, match=r"does not fit in the context of babbler.*ANDON_GGUF_CONTEXT"):
         explain(babbler, gguf_context=512)
 
 

@@ -103,7 +103,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     """No process is started for it."""
     (tmp_path / "page.gguf").write_text("<html>404</html>")
-    assert "which is no GGUF file" in refused(tmp_path / "page.gguf")
+    assert "which is not a GGUF file" in refused(tmp_path / "page.gguf")
 
 
 def test_a_file_that_was_cut_off(model: Path, tmp_path: Path) -> None:

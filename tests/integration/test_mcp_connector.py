@@ -88,7 +88,7 @@ async def test_nothing_that_is_not_listed_is_ever_called(desk: McpDesk) -> None:
             await made.readers()[0].look(tool=tool)
     assert "tools/call" not in desk.asked
     assert connector_at(desk).abilities == {}
-    with pytest.raises(ActionRefused, match=r"notes calls no tools: write write_tools .*; it is only read"):
+    with pytest.raises(ActionRefused, match=r"notes calls no tools: add write_tools .*; it is only read"):
         connector_at(desk).render(ORDER)
 
 
@@ -103,7 +103,7 @@ async def test_an_order_for_another_address_is_not_sent(desk: McpDesk) -> None:
 @pytest.mark.parametrize(
     ("fails", "error", "said", "done"),
     [
-        (403, ActionRefused, "notes answered 403; the token lacks the right: have it granted", 0),
+        (403, ActionRefused, "notes answered 403; the token does not have the right: have it granted", 0),
         (413, ActionRefused, "notes answered 413", 0),
         (503, TargetAway, "notes answered 503", 0),
         (500, OutcomeUnknown, "notes answered 500", 0),
@@ -172,7 +172,7 @@ async def test_reading_tools_are_listed_and_called(desk: McpDesk) -> None:
     with pytest.raises(ActionRefused, match=r"notes, tool fail_note: .*there is no field x"):
         await reader.look(tool="fail_note", arguments='{"text": "x"}')
     for wrong in ("[1]", "{", "x" * 10):
-        with pytest.raises(ActionRefused, match="the arguments are no JSON object"):
+        with pytest.raises(ActionRefused, match="the arguments are not a JSON object"):
             await reader.look(tool="search_notes", arguments=wrong)
     (named,) = connector_at(desk, read_tools=["count_notes"]).readers()
     assert "count_notes" in named.description
@@ -195,7 +195,7 @@ async def test_doctor_sees_what_is_wrong_with_a_table(desk: McpDesk) -> None:
     assert [(one.ok, one.detail) for one in found] == [
         (True, f"answers at {desk.url}; 1 of 5 tools are for look-ups"),
         (False, "it has no tool nope; it has: add_note, count_notes, drop_notes, fail_note, search_notes"),
-        (None, "count_notes stands in read_tools, and the server does not say that it only reads"),
+        (None, "count_notes is listed in read_tools, but the server does not say that it only reads"),
     ]
     (wrong,) = await connected(settings_for(desk, token="s3cret"))
     assert (wrong.ok, "401" in wrong.detail, "s3cret" in repr(wrong)) == (False, True, False)
@@ -255,9 +255,12 @@ async def test_a_call_waits_for_a_person_like_any_action(tmp_path: Path, desk: M
         ({}, "an MCP server has either a url or a command"),
         ({"url": "http://x/mcp", "command": ["x"]}, "an MCP server has either a url or a command"),
         ({"command": ["x"], "token": "t"}, "a command takes no token"),
-        ({"url": "http://x/mcp", "environment": {"A": "s3cret-value"}}, "environment is for a command"),
-        ({"url": "http://x/mcp", "read_tools": ["a"], "write_tools": ["a"]}, "stands in read_tools and in write_tools"),
-        ({"url": "http://ada:s3cret-value@x/mcp"}, "credentials do not belong into the address"),
+        ({"url": "http://x/mcp", "environment": {"A": "s3cret-value"}}, "environment applies to a command"),
+        (
+            {"url": "http://x/mcp", "read_tools": ["a"], "write_tools": ["a"]},
+            "is listed in read_tools and in write_tools",
+        ),
+        ({"url": "http://ada:s3cret-value@x/mcp"}, "the address contains credentials"),
         ({"url": "http://x/mcp", "write_tool": ["a"]}, "write_tool"),
         ({"url": "http://x/mcp", "write_tools": ["a b"]}, "write_tools"),
     ],

@@ -107,7 +107,7 @@ def test_without_progress_it_gives_up(ollama: NativeOllama) -> None:
 def test_a_model_that_does_not_exist(ollama: NativeOllama) -> None:
     """The registry's answer comes with status 200; one sentence, no second attempt."""
     ollama.script(Pull([MANIFEST, {"error": "pull model manifest: file does not exist"}]))
-    with pytest.raises(ModelMisconfigured, match=r"There is no model nosuch to fetch .*ollama\.com/library"):
+    with pytest.raises(ModelMisconfigured, match=r"There is no model nosuch to download .*ollama\.com/library"):
         pull(ollama.url, "nosuch")
     assert len(ollama.pulls) == 1
 

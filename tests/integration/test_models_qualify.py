@@ -60,7 +60,7 @@ def test_a_model_that_knows_is_qualified_and_told_of(commands: Commands, ollama:
     assert (changed.ok, changed.remedy) == (None, "`andon models qualify` measures it again")
     ollama.script(Answer(), AWAY)
     assert commands("models", "qualify").status == 1
-    assert "Other weights stand behind OLLAMA deepseek-r1:1.5b than before: it is being tested anew, 1 of 24" in (
+    assert "OLLAMA deepseek-r1:1.5b has other weights than before: it is being tested again, 1 of 24" in (
         commands("models").out
     )
 

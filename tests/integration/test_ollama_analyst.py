@@ -217,7 +217,7 @@ def test_a_stream_that_ends_without_a_word_is_no_answer(ollama: Ollama) -> None:
     raw += b'{"role":"assistant","content":' + json.dumps(PROSE).encode() + b'},"finish_reason":null}]}\n\n'
     error = failure(ollama, Answer(raw=raw), Answer(raw=raw))
     assert isinstance(error, ModelUnavailable)
-    assert "broke off its answer (the stream ended in the middle of the answer)" in str(error)
+    assert "ended its answer early (the stream ended in the middle of the answer)" in str(error)
 
 
 @pytest.mark.parametrize("behaviour", ["empty", "only-thinking", "binary-text", "garbage"])
@@ -256,7 +256,7 @@ def test_an_empty_page_is_no_answer_of_the_model(ollama: Ollama) -> None:
 def test_a_megabyte_is_not_read_to_its_end(ollama: Ollama) -> None:
     """Reading stops at the bound and the connection is closed; what came is no answer."""
     error = failure(ollama, "megabyte")
-    assert "went on writing beyond what any answer needs" in str(error)
+    assert "kept writing far beyond the length of an answer" in str(error)
     assert ollama.calls == 1
     assert ollama.wait_until("disconnects")
 
@@ -302,8 +302,13 @@ def test_loading_a_model_has_its_own_deadline() -> None:
             "lower ANDON_MODEL_PROMPT_TOKENS",
             None,
         ),
-        (Answer(drop=True, text=PROSE), ModelUnavailable, "broke off its answer", None),
-        (Answer(raw=b'data: {"error":{"message":"boom"}}\n\n'), ModelUnavailable, "broke off its answer (boom)", None),
+        (Answer(drop=True, text=PROSE), ModelUnavailable, "ended its answer early", None),
+        (
+            Answer(raw=b'data: {"error":{"message":"boom"}}\n\n'),
+            ModelUnavailable,
+            "ended its answer early (boom)",
+            None,
+        ),
     ],
 )
 def test_each_failure_says_who_acts(

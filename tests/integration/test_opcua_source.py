@@ -121,10 +121,10 @@ async def test_alarms_and_events_come_once_and_are_right_after_an_outage(
             assert feed.logs[0]["severity"] == "CRITICAL"
             await server.server.stop()
             await until(lambda: counts.trouble is not None, "trouble while the server is away")
-            assert "tries again by itself" in counts.trouble
+            assert "tries again automatically" in counts.trouble
             await server.start()
             await server.alarm(2, True)
-            await until(lambda: len(feed.kept) == 4, "what changed meanwhile")
+            await until(lambda: len(feed.kept) == 4, "changes since then")
             await _is_browsed(server, tmp_path)
             await until(lambda: counts.trouble is None, "no trouble any more")
         assert states(feed) == [("Oil 1 low", True), ("Door opened", None), ("Oil 2 low", True), ("Oil 1 low", False)]
@@ -151,7 +151,7 @@ async def test_what_is_no_server_is_told_in_one_sentence(
     url = f"opc.tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with heard(tmp_path, url) as (_, _feed, counts):
         await until(lambda: counts.trouble is not None, "trouble")
-        assert "tries again by itself" in counts.trouble
+        assert "tries again automatically" in counts.trouble
         assert "\n" not in counts.trouble
     listening.close()
     assert "Traceback" not in caplog.text

@@ -126,7 +126,7 @@ async def test_key_that_the_service_does_not_know(service: Service) -> None:
         with pytest.raises(ActionRefused, match="400: Event object is invalid; Invalid routing key; it does not know"):
             await sent(connector, order(message()))
         [found] = await connector.check()
-    assert (found.ok, "copy it anew" in found.detail) == (False, True)
+    assert (found.ok, "copy it again" in found.detail) == (False, True)
     assert "f" * 32 not in found.detail
 
 
@@ -162,7 +162,8 @@ async def test_doctor_counts_the_signs_of_the_key(service: Service) -> None:
 
 async def test_table_without_a_key() -> None:
     with pytest.raises(
-        ConfigError, match=r"has no routing_key: write the integration key.*ANDON_PAGERDUTY_ROUTING_KEY"
+        ConfigError,
+        match=r"has no routing_key: set routing_key, or routing_key_file, to the integration key.*ANDON_PAGERDUTY_ROUTING_KEY",
     ):
         async with connected("pagerduty"):
             pass

@@ -52,7 +52,7 @@ CLAUDE = Vendor(
     AnthropicApi,
     "claude-haiku-5-5",
     "/v1/models/",
-    "refuses our credentials (401: ",
+    "rejected the credentials (401: ",
     ("refusal",),
     "max_tokens",
     lambda body: [block["type"] for block in body["messages"][0]["content"]],
@@ -64,7 +64,7 @@ GEMINI = Vendor(
     GeminiApi,
     "gemini-3.8-flash",
     "/v1beta/models/",
-    "refuses our credentials (400: API key not valid",  # Google calls it a bad request
+    "rejected the credentials (400: API key not valid",  # Google calls it a bad request
     ("SAFETY", "blocked"),
     "MAX_TOKENS",
     lambda body: ["image" if "inlineData" in part else "text" for part in body["contents"][0]["parts"]],

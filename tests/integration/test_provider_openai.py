@@ -107,8 +107,8 @@ def test_a_wrong_key_is_one_sentence_without_the_key(name: str) -> None:
     """Also where the provider repeats the key in its message; a check says the same from then on."""
     api, config = pair(name)
     with api:
-        assert "refuses our credentials (401: " in str(wrong_key(api, config))
-        with pytest.raises(ModelMisconfigured, match="refuses our credentials") as caught:
+        assert "rejected the credentials (401: " in str(wrong_key(api, config))
+        with pytest.raises(ModelMisconfigured, match="rejected the credentials") as caught:
             using(config, checking)
         assert config.api_key.get_secret_value() not in repr(caught.value)
 
@@ -145,7 +145,7 @@ def test_an_account_without_credit_is_not_busy(openai: tuple[Api, Settings]) -> 
     api, config = openai
     words = "You exceeded your current quota, please check your plan and billing details."
     api.script(Answer(status=429, error=words), Answer(status=429, error=words, headers={"Retry-After": "30"}))
-    assert "wants to be paid first" in str(failing(config))
+    assert "requires payment" in str(failing(config))
     assert type(failing(config)) is ModelBusy
 
 
@@ -392,7 +392,7 @@ def test_nobody_there_is_away_and_names_the_setting() -> None:
     api._server.server_close()
     error = failing(config)
     assert type(error) is ModelUnavailable
-    assert "start it, or set ANDON_BASE_URL to where it runs" in str(error)
+    assert "start it, or set ANDON_BASE_URL to its address" in str(error)
 
 
 def test_the_machines_own_identity_is_asked_for_a_token_once(monkeypatch: pytest.MonkeyPatch) -> None:

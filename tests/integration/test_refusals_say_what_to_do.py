@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 BODY = (Section("", ("x",)),)
 TICKET = OpenTicket(title="t", body=BODY, severity="ERROR")
 #: Something that a person can do, behind the service's words.
-TO_DO = ("correct", "give", "put", "have", "write", "propose", "check", "make", "move", "renew", "enable")
+TO_DO = ("correct", "give", "set", "have", "write", "propose", "check", "create", "move", "replace", "enable")
 
 
 async def refused(kind: str, wanted: Any, **table: Any) -> str:
@@ -43,9 +43,9 @@ def jira_table(jira: Jira, **more: Any) -> dict[str, Any]:
 async def test_jira_and_a_project_that_is_not_there() -> None:
     """In both ways that Jira says so."""
     with Jira() as jira:
-        assert "; correct projects of this table" in await refused("jira", TICKET, **jira_table(jira, projects=["MES"]))
+        assert "; correct projects in this" in await refused("jira", TICKET, **jira_table(jira, projects=["MES"]))
         jira.faults.append(Refused(400, "The value 'MES' does not exist for the field 'project'."))
-        assert "field 'project'; correct projects of this" in await refused("jira", TICKET, **jira_table(jira))
+        assert "field 'project'; correct projects in this" in await refused("jira", TICKET, **jira_table(jira))
 
 
 async def test_jira_and_fields_rights_transitions_and_size() -> None:

@@ -57,7 +57,7 @@ async def test_a_renewed_file_is_read_without_a_restart(kind: str, tmp_path: Pat
     async with services(kind) as (table, setting, secret, wanted):
         async with connected(kind.split()[0], **{**table, setting: str(path)}) as made:
             rendered = made.render(order(wanted))
-            with pytest.raises(ActionRefused, match=f"write a new one into {path}, then retry") as caught:
+            with pytest.raises(ActionRefused, match=f"write a new one to {path}, then retry") as caught:
                 await made.send(order(wanted), rendered)
             assert "an-old-one" not in str(caught.value)
             (tmp_path / "new").write_text(f"{secret}\n")
@@ -69,7 +69,7 @@ async def test_what_cannot_be_renewed_while_it_runs_says_so() -> None:
     """A secret of the settings themselves."""
     async with services("jira") as (table, _, _, wanted):
         async with connected("jira", token="an-old-one", **table) as made:
-            with pytest.raises(ActionRefused, match="the token: renew it in the settings and restart, then retry"):
+            with pytest.raises(ActionRefused, match="the token: replace it in the settings and restart, then retry"):
                 await made.send(order(wanted), made.render(order(wanted)))
 
 
@@ -125,5 +125,5 @@ async def test_an_address_that_is_a_secret_is_renewed_too(tmp_path: Path) -> Non
             assert "secret-part" not in str(caught.value)
             assert made._client.base.endswith(part)  # type: ignore[attr-defined]
         path.write_text("nothing of the kind")
-        with pytest.raises(ActionRefused, match=f"url: this is no address.*; write a new one into {path}"):
+        with pytest.raises(ActionRefused, match=f"url: this is not an address.*; write a new one to {path}"):
             await made.send(order(message()), rendered)

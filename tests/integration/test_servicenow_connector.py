@@ -77,7 +77,7 @@ async def test_search_that_is_left_out_stops_instead_of_making_a_second_ticket(i
     instance.unreadable.add("incident.correlation_id")
     async with servicenow(instance) as connector:
         await sent(connector, order(ticket(), OTHER))
-        with pytest.raises(ActionRefused, match="leaves out the search of incident for correlation_id"):
+        with pytest.raises(ActionRefused, match="ignores the search of incident for correlation_id"):
             await connector.find(order(ticket()))
 
 
@@ -85,13 +85,13 @@ async def test_ticket_whose_key_is_not_kept_says_so(instance: Instance) -> None:
     instance.unwritable.add("incident.correlation_id")
     async with servicenow(instance) as connector:
         receipt = await sent(connector, order(ticket()))
-    assert "did not keep correlation_id" in receipt.words
+    assert "did not store correlation_id" in receipt.words
 
 
 async def test_answer_that_never_comes_is_unknown_and_the_ticket_is_found(instance: Instance) -> None:
     instance.mood, instance.mood_for = "cut", ("POST",)
     async with servicenow(instance) as connector:
-        with pytest.raises(OutcomeUnknown, match="the connection broke before the answer came"):
+        with pytest.raises(OutcomeUnknown, match="the connection broke before the answer arrived"):
             await sent(connector, order(ticket()))
         found = await connector.find(order(ticket()))
     assert [row["number"] for row in instance.made()] == [found.ref]
@@ -122,7 +122,7 @@ async def test_cuts_at_any_moment_make_one_ticket_and_one_note(instance: Instanc
     ("mood", "error", "words"),
     [
         ("500", OutcomeUnknown, "answered 500: Transaction cancelled"),
-        ("hibernating", OutcomeUnknown, "answered 200 with something that is no JSON"),
+        ("hibernating", OutcomeUnknown, "answered 200 with something that is not JSON"),
         ("refused", OutcomeUnknown, "the connection broke"),
         ("slow", OutcomeUnknown, "did not answer within 1 s"),
         ("login", ActionRefused, "a redirect to login.example, which is not followed"),
@@ -156,7 +156,8 @@ async def test_instance_that_is_away(instance: Instance) -> None:
 async def test_wrong_password_in_the_words_of_the_instance(instance: Instance) -> None:
     async with connected("servicenow", url=instance.url, user="andon", password="wrong-one") as connector:
         with pytest.raises(
-            ActionRefused, match=r"401: User Not Authenticated.*does not accept the password: renew it in the settings"
+            ActionRefused,
+            match=r"401: User Not Authenticated.*does not accept the password: replace it in the settings",
         ) as caught:
             await sent(connector, order(ticket()))
     assert "wrong-one" not in str(caught.value)
@@ -165,7 +166,7 @@ async def test_wrong_password_in_the_words_of_the_instance(instance: Instance) -
 async def test_field_that_a_data_policy_wants(instance: Instance) -> None:
     instance.tables.held["incident"]["category"].policy = True
     async with servicenow(instance) as connector:
-        with pytest.raises(ActionRefused, match=r"fields are mandatory: Category; a data policy wants.*`fields`"):
+        with pytest.raises(ActionRefused, match=r"fields are mandatory: Category; a data policy requires.*`fields`"):
             await sent(connector, order(ticket()))
     async with servicenow(instance, fields={"category": "hardware"}) as connector:
         await sent(connector, order(ticket()))
@@ -176,7 +177,7 @@ async def test_fields_that_the_instance_does_not_take_are_named(instance: Instan
     instance.unwritable.add("incident.category")
     async with servicenow(instance, fields={"category": "hardware", "u_line": "3"}) as connector:
         receipt = await sent(connector, order(ticket()))
-    assert receipt.words.startswith("the instance did not take category, u_line")
+    assert receipt.words.startswith("the instance did not accept category, u_line")
 
 
 async def test_user_without_the_role(instance: Instance) -> None:
@@ -198,7 +199,7 @@ async def test_table_that_is_not_allowed(instance: Instance) -> None:
         with pytest.raises(ActionRefused, match="may not write to 'change_request'; the settings allow: incident, pr"):
             connector.render(order(ticket(where="change_request")))
         for ref in ("change_request/CHG1", "INC1^ORactive=true", "", "../INC1", "INC1\nINC2"):
-            with pytest.raises(ActionRefused, match="is no ticket that can be written to"):
+            with pytest.raises(ActionRefused, match="is not a ticket that can be written to"):
                 connector.render(order(comment(ref)))
     assert instance.seen == []
 
@@ -236,7 +237,7 @@ async def test_note_that_the_user_may_not_write_is_told(instance: Instance) -> N
     instance.unwritable.add("incident.comments")
     async with servicenow(instance, notes="comments") as connector:
         made = await sent(connector, order(ticket()))
-        assert any("is told" in one for one in connector.render(order(comment(made.ref))).notes)
+        assert any("is notified" in one for one in connector.render(order(comment(made.ref))).notes)
         assert "does not show the note" in (await sent(connector, order(comment(made.ref)))).words
 
 
@@ -258,7 +259,7 @@ async def test_closing_resolves_with_code_and_cause(instance: Instance) -> None:
         again = await sent(connector, order(closing(made.ref)))
     row = instance.made()[0]
     assert receipt.closed
-    assert (again.closed, again.words) == (True, "it is resolved already")
+    assert (again.closed, again.words) == (True, "it is already resolved")
     assert (row["state"], row["close_code"]) == ("6", "Solution provided")
     assert row["close_notes"] == "What fixed it\nThe filter mat was cleaned.\n\nCause: Filter mat clogged"
     assert len([one for one in instance.seen if one.method == "PATCH"]) == 1
@@ -291,7 +292,9 @@ async def test_note_on_a_closed_ticket_in_the_words_of_the_rule(instance: Instan
     async with servicenow(instance) as connector:
         made = await sent(connector, order(ticket()))
         instance.made()[0]["state"] = "7"
-        with pytest.raises(ActionRefused, match=r"aborted by Business Rule 'incident state closed.*the login is right"):
+        with pytest.raises(
+            ActionRefused, match=r"aborted by Business Rule 'incident state closed.*the login is correct"
+        ):
             await sent(connector, order(comment(made.ref)))
 
 
@@ -299,8 +302,10 @@ async def test_long_text_is_cut_at_a_line_and_told(instance: Instance) -> None:
     body = tuple(Section(f"Part {n}", tuple(f"line {n}.{m} " + "x" * 80 for m in range(30))) for n in range(5))
     async with servicenow(instance) as connector:
         wanted = order(ticket(title="y" * 200, body=body))
-        assert connector.render(wanted).notes == ("The text is cut: a field of the instance holds 4,000 characters",)
+        assert connector.render(wanted).notes == (
+            "The text is truncated: a field of the instance has at most 4,000 characters",
+        )
         await sent(connector, wanted)
     row = instance.made()[0]
-    assert row["description"].endswith("x\n… cut: the rest is in Andon")
+    assert row["description"].endswith("x\n… truncated: the rest is in Andon")
     assert row["short_description"] == "y" * 159 + "…"

@@ -65,7 +65,7 @@ async def test_what_keeps_it_out(instance: Instance, table: dict[str, Any], word
 
 async def test_an_instance_that_sleeps(instance: Instance) -> None:
     instance.mood = "hibernating"
-    assert "with something that is no JSON" in wrong(await examined(instance))[0]
+    assert "with something that is not JSON" in wrong(await examined(instance))[0]
 
 
 async def test_search_for_the_key_that_is_left_out() -> None:
@@ -73,12 +73,12 @@ async def test_search_for_the_key_that_is_left_out() -> None:
         async with servicenow(instance) as connector:
             await sent(connector, order(ticket()))
         instance.unreadable.add("incident.correlation_id")
-        assert "tickets could come twice -> let the user read correlation_id" in wrong(await examined(instance))[0]
+        assert "tickets could be opened twice -> let the user read correlation_id" in wrong(await examined(instance))[0]
 
 
 async def test_table_in_which_nothing_is_seen(instance: Instance) -> None:
     assert unseen(await examined(instance)) == [
-        "incident shows no record: there is none yet, or the user may not read them"
+        "incident shows no records: there are none yet, or the user may not read them"
     ]
 
 
@@ -88,10 +88,10 @@ async def test_fields_that_a_ticket_must_have(instance: Instance) -> None:
     instance.tables.held["incident"]["caller_id"].mandatory = True
     found = await examined(instance)
     assert wrong(found) == [
-        "a data policy of incident wants category, and refuses a ticket without -> "
-        "give them in fields of this table in andon.toml"
+        "a data policy of incident requires category and refuses a ticket without them -> set them in fields of this table in "
+        "andon.toml"
     ]
-    assert "people must give caller_id for incident; a ticket of Andon would not have them" in unseen(found)
+    assert "people must fill in caller_id for incident; a ticket from Andon would not have them" in unseen(found)
     found = await examined(instance, fields={"caller_id": "id of andon", "category": "hardware"})
     assert wrong(found) == []
     assert len(unseen(found)) == 1  # that nothing is in the table yet
@@ -99,12 +99,12 @@ async def test_fields_that_a_ticket_must_have(instance: Instance) -> None:
 
 async def test_fields_that_are_none(instance: Instance) -> None:
     [told] = wrong(await examined(instance, fields={"u_lime": "3"}))
-    assert told.startswith("incident has no field u_lime: the instance leaves them out without a word")
+    assert told.startswith("incident has no field u_lime: the instance leaves them out without an error message")
 
 
 async def test_reference_to_nobody(instance: Instance) -> None:
     [told] = wrong(await examined(instance, fields={"assignment_group": "Line maintenance"}))
-    assert told.startswith("fields.assignment_group is 'Line maintenance', and sys_user_group has no such sys_id")
+    assert told.startswith("fields.assignment_group is 'Line maintenance', but sys_user_group has no such sys_id")
     group = next(iter(instance.tables.groups))
     assert wrong(await examined(instance, fields={"assignment_group": group})) == []
 
@@ -122,23 +122,23 @@ async def test_roles_that_are_missing(instance: Instance) -> None:
     instance.users["andon"] = ("spindle-7", {"snc_read_only"})
     found = wrong(await examined(instance, events=True))
     assert found[0].startswith(
-        "the user andon has none of the roles that write tickets: admin, itil, sn_incident_write"
+        "the user andon has none of the roles that may write tickets: admin, itil, sn_incident_write"
     )
-    assert found[1].startswith("the user andon has none of the roles that write events: admin, evt_mgmt")
+    assert found[1].startswith("the user andon has none of the roles that may write events: admin, evt_mgmt")
 
 
 async def test_roles_of_others_are_not_taken_for_its_own(instance: Instance) -> None:
     instance.users["chief"] = ("x", {"admin"})
     instance.unreadable.add("sys_user_has_role.user")
-    assert "which roles the user has cannot be seen by this user" in unseen(await examined(instance))
+    assert "which roles the user has cannot be checked as this user" in unseen(await examined(instance))
 
 
 async def test_what_the_user_may_not_see_is_said(instance: Instance) -> None:
     instance.closed_tables |= {"sys_dictionary", "sys_user_has_role", "em_event"}
     found = await examined(instance, events=True)
     assert wrong(found) == []
-    assert any(one.startswith("what incident requires cannot be seen by this user (") for one in unseen(found))
-    assert any(one.startswith("whether events are taken cannot be seen") for one in unseen(found))
+    assert any(one.startswith("what incident requires cannot be checked as this user (") for one in unseen(found))
+    assert any(one.startswith("whether events are taken cannot be checked") for one in unseen(found))
 
 
 async def test_events_without_event_management(instance: Instance) -> None:

@@ -138,7 +138,7 @@ async def test_event_without_a_state_asks_nobody_to_act(instance: Instance) -> N
 async def test_events_that_are_not_taken(instance: Instance) -> None:
     async with servicenow(instance, events=True) as connector:
         instance.events_taken = 0
-        with pytest.raises(ActionRefused, match="took no event: 0 events were inserted"):
+        with pytest.raises(ActionRefused, match="accepted no event: 0 events were inserted"):
             await sent(connector, order(event()))
         instance.has_events = False
         with pytest.raises(ActionRefused, match=r"does not represent any resource.*set events = false"):
@@ -151,7 +151,7 @@ async def test_events_that_are_not_taken(instance: Instance) -> None:
 async def test_what_is_not_switched_on_is_not_done(instance: Instance) -> None:
     async with servicenow(instance) as connector:
         with pytest.raises(
-            ActionRefused, match=r"takes no events: write events = true.*; it opens tickets \(--do ticket\), comments"
+            ActionRefused, match=r"takes no events: add events = true.*; it opens tickets \(--do ticket\), comments"
         ):
             connector.render(order(event()))
     async with servicenow(instance, read_only=True, events=True) as connector:

@@ -76,7 +76,7 @@ async def _way(place: Path, **options: Any) -> AsyncIterator[_Way]:
 
 
 def test_every_log_is_stored_once_though_the_broker_is_killed(tmp_path: Path) -> None:
-    """5,000 logs, a kill -9 among them; while the broker is away no more than the window is on its way."""
+    """5,000 logs, a kill -9 among them; while the broker is not reachable no more than the window is on its way."""
 
     async def work() -> None:
         async with _way(tmp_path) as way:

@@ -101,7 +101,7 @@ async def test_a_long_text_stays_below_what_splunk_keeps(splunk: Splunk) -> None
     async with connected(splunk) as connector:
         rendered = connector.render(event(body=body))
     assert 6_000 < len(rendered.requests[0].body.encode()) < 10_000
-    assert "cut" in rendered.notes[0]
+    assert "truncated" in rendered.notes[0]
 
 
 async def test_an_index_that_the_token_may_not_write_to(splunk: Splunk) -> None:
@@ -117,7 +117,7 @@ async def test_an_index_that_the_token_may_not_write_to(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     ("token", "disabled", "words"),
     [
-        ("another", False, "403: Invalid token (code 4); Splunk does not know the hec_token: renew it"),
+        ("another", False, "403: Invalid token (code 4); Splunk does not know the hec_token: replace it"),
         (HEC_TOKEN, True, "403: Token disabled (code 1); the token is disabled"),
     ],
 )
@@ -154,7 +154,7 @@ async def test_a_cut_answer_is_not_known_and_one_that_never_left_is(splunk: Splu
 async def test_a_200_of_something_in_between_is_no_success(splunk: Splunk) -> None:
     async with connected(splunk) as connector:
         splunk.fail("collector/event", Answer(200, "<html>Log in to the proxy</html>", {"Content-Type": "text/html"}))
-        with pytest.raises(OutcomeUnknown, match="no JSON"):
+        with pytest.raises(OutcomeUnknown, match="not JSON"):
             await sent(connector, event())
         splunk.fail("collector/event", Answer(200, {"text": "Queued", "code": 99}))
         with pytest.raises(OutcomeUnknown, match="Queued"):
@@ -165,7 +165,7 @@ async def test_a_collector_that_acknowledges_gets_its_channel(splunk: Splunk) ->
     splunk.acknowledges = True
     async with connected(splunk) as connector:
         receipt = await sent(connector, event())
-    assert receipt.words == "Success: taken for indexing as 1"
+    assert receipt.words == "Success: accepted for indexing as 1"
     assert splunk.seen[-1].headers["x-splunk-request-channel"] == "00112233-4455-6677-8899-aabbccddeeff"
 
 
@@ -176,7 +176,7 @@ async def test_an_alert_is_saved_once_however_often_it_is_sent(splunk: Splunk) -
         with pytest.raises(OutcomeUnknown):
             await connector.send(alert(), rendered)
         receipt = await connector.send(alert(), rendered)
-    assert (receipt.ref, receipt.words) == ("Press 4 overheats", "it was saved before")
+    assert (receipt.ref, receipt.words) == ("Press 4 overheats", "it was already saved")
     (saved,) = splunk.saved.values()
     assert (saved["search"], saved["cron_schedule"]) == ("search index=press overheats", "*/15 * * * *")
     assert (saved["dispatch.earliest_time"], saved["dispatch.latest_time"]) == ("-16m@m", "-1m@m")
@@ -214,7 +214,7 @@ async def test_only_what_is_configured_is_offered(splunk: Splunk) -> None:
     async with connected(splunk, hec_url="", alerts=False, indexes=[]) as connector:
         assert not connector.abilities
         with pytest.raises(
-            ActionRefused, match=r"splunk takes no events: write hec_url and hec_token .*; it is only read"
+            ActionRefused, match=r"splunk takes no events: add hec_url and hec_token .*; it is only read"
         ):
             connector.render(event())
         assert [one.name for one in connector.readers()] == ["splunk_search", "splunk_alerts"]
@@ -228,9 +228,9 @@ async def test_only_what_is_configured_is_offered(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"token": ""}, "has a url and no login: set token, token_file or ANDON_SPLUNK_TOKEN"),
-        ({"hec_token": ""}, "has a hec_url and no token for it"),
-        ({"user": USER, "token": ""}, "names the user andon and no password"),
+        ({"token": ""}, "has a url but no login: set token, token_file or ANDON_SPLUNK_TOKEN"),
+        ({"hec_token": ""}, "has a hec_url but no token for it"),
+        ({"user": USER, "token": ""}, "names the user andon but no password"),
     ],
 )
 async def test_what_is_missing_is_said(splunk: Splunk, table: dict[str, Any], words: str) -> None:
@@ -293,7 +293,7 @@ async def test_no_search_writes(splunk: Splunk, way: str) -> None:
 async def test_a_200_that_failed(splunk: Splunk, way: str) -> None:
     async with connected(splunk, searches=way) as connector:
         splunk.says = [("FATAL", "Error in 'where' command: The expression is malformed.")]
-        with pytest.raises(ActionRefused, match="splunk did not search: Error in 'where' command"):
+        with pytest.raises(ActionRefused, match="splunk did not run the search: Error in 'where' command"):
             await connector.readers()[0].look(search="index=press")
         splunk.says = [("WARN", "The search was ended because it ran too long: the rows may not be all.")]
         assert "ran too long" in await connector.readers()[0].look(search="index=press")
@@ -305,7 +305,7 @@ async def test_an_export_that_was_cut_says_so(splunk: Splunk) -> None:
         await sent(connector, event())
         assert "did not say that these are all" in await connector.readers()[0].look(search="index=press")
         splunk.fail("export", Answer(200, '{"preview":false,"result":{"host":"a"}}\n{"prev'))
-        with pytest.raises(TargetAway, match="broke off"):
+        with pytest.raises(TargetAway, match="stopped in the middle"):
             await connector.readers()[0].look(search="index=press")
 
 
@@ -344,7 +344,7 @@ async def test_doctor_finds_all_in_order(splunk: Splunk) -> None:
         "the app factory",
         "the index main",
         "HEC is healthy",
-        "takes the token",
+        "accepts the token",
     ):
         assert part in told
     assert not splunk.events
@@ -360,7 +360,7 @@ async def test_doctor_finds_what_is_wrong(splunk: Splunk) -> None:
     assert found["there is no app nowhere"][0] is False
     assert found["the user andon lacks search and schedule_search"][0] is False
     assert found["Splunk 8.2.7 has no search/v2"][0] is False
-    (index,) = [detail for detail in found if "the index lost is not seen" in detail]
+    (index,) = [detail for detail in found if "the index lost cannot be found" in detail]
     assert found[index][0] is None
 
 

@@ -183,7 +183,7 @@ async def test_from_a_proposal_to_an_alert_of_splunk(own: Path) -> None:
 def test_the_same_report_is_not_proposed_twice(own: Path) -> None:
     known = settings(own)
     first = proposed(known, "foundry", "report")
-    with pytest.raises(ActionRefused, match=f"stands there already, as action {first.id}"):
+    with pytest.raises(ActionRefused, match=f"already exists as action {first.id}"):
         proposed(known, "foundry", "report")
 
 

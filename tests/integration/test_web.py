@@ -57,8 +57,8 @@ def test_readiness_follows_health_and_says_why() -> None:
         assert (status, json.loads(body)["problems"]) == (503, {"service": "starting"})
         assert get(port, "/healthz")[0] == 200
         health.report("service", None)
-        health.report("store", "no room is left")
-        assert json.loads(get(port, "/readyz")[1])["problems"] == {"store": "no room is left"}
+        health.report("store", "no disk space is left")
+        assert json.loads(get(port, "/readyz")[1])["problems"] == {"store": "no disk space is left"}
         health.report("store", None)
         assert get(port, "/readyz")[0] == 200
 

@@ -194,7 +194,7 @@ def test_a_token_that_no_header_carries_is_refused_at_start() -> None:
     """Without being shown; blanks around it are none of it, and blanks alone are no token."""
     for token in ("schlüssel", "pass\u200bword", "a\tb", "a\nb", "鍵"):
         with pytest.raises(
-            ConfigError, match="ANDON_HTTP_TOKEN: the token holds a control character or one outside ASCII"
+            ConfigError, match="ANDON_HTTP_TOKEN: the token contains a control character or a character outside ASCII"
         ) as error:
             load_settings(http_token=token)
         assert token not in str(error.value)

@@ -168,7 +168,7 @@ def test_states_are_right_after_every_outage(tmp_path: Path, server: Server) -> 
         assert server.states()[7][2].endswith(": on my way")
 
         server.kill()
-        andon.until(lambda: "is not heard" in andon.get("/api/inputs")[1], "trouble")
+        andon.until(lambda: "cannot be read" in andon.get("/api/inputs")[1], "trouble")
         server.start()  # every alarm is clear then
         server.do("raise 2")
         andon.until(right(andon, server), "the states of a server that was started anew")

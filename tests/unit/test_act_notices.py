@@ -140,11 +140,11 @@ def test_quiet_hours_follow_the_clock_on_the_wall() -> None:
 @pytest.mark.parametrize(
     ("route", "sentence"),
     [
-        ({"quiet": "22-6"}, 'quiet is a time of day such as "22:00-06:00"'),
+        ({"quiet": "22-6"}, 'quiet must be a time of day such as "22:00-06:00"'),
         ({"quiet": "22:00-22:00"}, "quiet begins and ends at the same time"),
         ({"group": "soon"}, "is not a length of time"),
-        ({"escalate_after": "15m"}, "escalate_after says when, and escalate_to who is told then: write both"),
-        ({"states": ["ended"]}, 'states must hold "raised"'),
+        ({"escalate_after": "15m"}, "escalate_after says when, and escalate_to says who is told then: set both"),
+        ({"states": ["ended"]}, 'states must include "raised"'),
         ({"about": ["weather"]}, "about"),
     ],
 )
@@ -157,9 +157,7 @@ def test_a_route_that_makes_no_sense_is_a_sentence(route: dict[str, Any], senten
 
 def test_two_routes_of_one_name_would_tell_each_others_things() -> None:
     """Their rows are by name: each needs one of its own."""
-    with pytest.raises(
-        ValidationError, match=r"two tables \[\[notify\]\] are called chat: give each a name of its own"
-    ):
+    with pytest.raises(ValidationError, match=r"two tables \[\[notify\]\] are called chat: give each a different name"):
         settings_of(**COMMON, notify=[{"to": ["chat"]}, {"to": ["chat"]}])
 
 
@@ -178,7 +176,7 @@ def test_a_route_to_what_cannot_be_told_is_found_by_the_doctor() -> None:
     connectors = {one.name: kinds[one.name](Setup(settings, one)) for one in settings.targets}
     assert list(mistakes(settings, connectors)) == [
         "[[notify]] chat names the place '#plant', which none of its systems has; there are: none",
-        "[[notify]] phone tells phone, which takes neither messages nor events: name another system",
+        "[[notify]] phone names phone, which accepts neither messages nor events: name another system",
         "[[action_rules]] r wants a ticket of desk, which does nothing: it is only read",
         "[[action_rules]] r names the place 'OPS', which desk does not have; there are: none",
     ]

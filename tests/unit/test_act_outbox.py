@@ -101,7 +101,7 @@ async def test_what_nobody_approved_does_not_go(database: Database, service: Tic
         box.wake()
         await come_to(store, second, DONE)
         assert [one.title for one in service.messages] == ["sent"]
-        with pytest.raises(StoreError, match="not what was shown"):
+        with pytest.raises(StoreError, match="has changed since it was shown"):
             await store.write(actions.approve, first, "kim", now=time.time(), digest="another")
         digest = (await store.read(actions.action, first)).digest
         await store.write(actions.approve, first, "kim", now=time.time(), digest=digest)
@@ -152,7 +152,8 @@ async def test_a_refusal_is_final_and_in_the_services_words(database: Database, 
         refused = await store.read(actions.action, first)
         assert refused.status == FAILED
         assert refused.last_error == (
-            "jira answered 403: the service says forbid; the user in the settings lacks the right: have it granted, then retry"
+            "jira answered 403: the service says forbid; the user in the settings does not have the right: have it "
+            "granted, then retry"
         )
         assert (await store.read(actions.of_problem, 1)) == []
         assert _outcome(metrics, "jira", "failed") == 1
@@ -217,10 +218,10 @@ async def test_a_ticket_that_is_not_found_asks_a_person(database: Database, serv
         await _tried(store, one)
         _settled(clock, box)
         action = await come_to(store, one, UNSURE)
-        assert "jira knows nothing of it: look there, then say" in (action.last_error or "")
+        assert "jira has no record of it: look there, then say" in (action.last_error or "")
         assert service.tickets == []
         await until(lambda: box.states()[0].unsure == 1, "told")
-        assert box.remark() == "1 action needs a word from a person: see Actions"
+        assert box.remark() == "1 action needs a decision by a person: see Actions"
         assert _outcome(metrics, "jira", "unsure") == 1
         await store.write(actions.retry, one, "kim", now=time.time())
         box.wake()
@@ -334,7 +335,7 @@ async def test_what_is_not_what_was_approved_is_not_sent(database: Database, ser
         await altered(store, first, rendered=msgspec.json.encode(other).decode())
         del jira.able[Operation.MESSAGE]
         async with working(store, jira):
-            assert "not what was approved" in ((await come_to(store, first, FAILED)).last_error or "")
+            assert "differs from what was approved" in ((await come_to(store, first, FAILED)).last_error or "")
             assert "may not write to 'HR'" in ((await come_to(store, second, FAILED)).last_error or "")
             assert "jira sends no messages" in ((await come_to(store, third, FAILED)).last_error or "")
         assert jira.sent == 0
@@ -396,11 +397,11 @@ async def test_patience_ends(database: Database, service: TicketService) -> None
         box.wake()
         unknown = (await come_to(store, sent, UNSURE)).last_error or ""
         assert unknown.startswith(
-            "jira did not take it within 1 day, and it is not tried any more: jira: the connection"
+            "jira did not accept it within 1 day, and Andon no longer retries it: jira: the connection"
         )
         assert unknown.endswith("; it may have been done once")
         given_up = await come_to(store, never, FAILED)
-        assert "is not tried any more: away cannot be reached" in (given_up.last_error or "")
+        assert "Andon no longer retries it: away cannot be reached" in (given_up.last_error or "")
 
 
 async def test_proposals_expire(database: Database, service: TicketService) -> None:
@@ -422,7 +423,7 @@ async def test_a_declined_action_does_not_go(database: Database, service: Ticket
     async with opened(database) as store, working(store, chat) as box:
         first, second = await store.write(added, [new_action(chat, message(f"m{n}"), None) for n in range(2)])
         box.wake()
-        await until(service.reached.is_set, "on its way")
+        await until(service.reached.is_set, "already being sent")
         with pytest.raises(StoreError, match="is executing: there is nothing to decline"):
             await store.write(actions.decline, first, "kim", now=time.time())
         await store.write(actions.decline, second, "kim", "not now", now=time.time())
@@ -443,7 +444,7 @@ async def test_a_disk_that_fails_sends_nothing(database: Database, service: Tick
                 return await write_surely(*args, **kwargs)
             await write_surely(*args, **kwargs)  # it may have been written all the same
             failed.set()
-            raise StoreFull("no room is left for the database")
+            raise StoreFull("no disk space is left for the database")
 
         store.write_surely = full  # type: ignore[method-assign]
         await _problem(store)
@@ -465,7 +466,9 @@ async def test_what_was_finished_long_ago_is_forgotten(database: Database, servi
         await altered(store, old, finished=time.time() - 500 * 86_400)
         await altered(store, waiting, decided_at=time.time() - 2 * 86_400)
         async with working(store, jira, tell=told.set):
-            assert "connected system is called gone" in ((await come_to(store, waiting, FAILED)).last_error or "")
+            assert "the system gone is no longer connected" in (
+                (await come_to(store, waiting, FAILED)).last_error or ""
+            )
 
             async def forgotten() -> bool:
                 return [one.id for one in await store.read(actions.listing, 10)] == [waiting]
@@ -539,7 +542,7 @@ async def test_a_row_that_cannot_be_read_stops_no_other(database: Database, serv
         box.wake()
         await come_to(store, whole, DONE)
         failed = await come_to(store, broken, ActionStatus.FAILED)
-        assert "not what was approved" in (failed.last_error or "")
+        assert "differs from what was approved" in (failed.last_error or "")
         assert "cannot be read" in failed.rendered.notes[0]
         assert [one.title for one in service.messages] == ["two"]
 
@@ -572,7 +575,7 @@ async def test_a_problem_that_has_a_ticket_by_now_gets_no_second(database: Datab
         (third,) = await store.write(added, [new_action(jira, ticket("Drive fault, merged"), 1)])
         box.wake()
         assert (await come_to(store, third, DONE)).receipt == Receipt(
-            ref="T-1", url=f"{service.url}/T-1", words="the problem has this ticket already"
+            ref="T-1", url=f"{service.url}/T-1", words="the problem already has this ticket"
         )
         assert len(service.tickets) == 1
 

@@ -96,7 +96,7 @@ async def test_its_failures_are_of_the_three_kinds(packages: Path, desk: AcmeDes
         (422, ActionRefused, "desk answered 422: not today"),
         (503, TargetAway, "desk answered 503"),
         (500, OutcomeUnknown, "desk answered 500"),
-        ("cut", OutcomeUnknown, "the connection broke before the answer came"),
+        ("cut", OutcomeUnknown, "the connection broke before the answer arrived"),
     ]:
         desk.fails.append(fails)
         with pytest.raises(error, match=said):
@@ -123,7 +123,7 @@ async def test_doctor_checks_it(packages: Path, desk: AcmeDesk) -> None:
 def test_what_a_package_needs_is_said_when_it_is_made(packages: Path) -> None:
     """The sentence is the package's own."""
     install_the_documented_one(packages, CONNECTORS)
-    with pytest.raises(ConfigError, match=r"\[\[connectors\]\] acme, url of its options: this is no address"):
+    with pytest.raises(ConfigError, match=r"\[\[connectors\]\] acme, url of its options: this is not an address"):
         build_connectors(settings_of(connectors=[{"kind": "acme"}]))
 
 
@@ -133,7 +133,7 @@ def test_what_a_package_needs_is_said_when_it_is_made(packages: Path) -> None:
         ("1/0", "ZeroDivisionError: division by zero"),
         ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
-        ("def AcmeDesk(setup): return 7", "it makes a int, which is no Connector"),
+        ("def AcmeDesk(setup): return 7", "it makes a int, which is not a Connector"),
         ("def AcmeDesk(setup): raise ValueError(setup.named.table.secret.get_secret_value())", "[redacted]"),
         (
             "from andon.act.connectors.connector import Connector\nclass AcmeDesk(Connector): kind = 'x'",

@@ -159,7 +159,7 @@ def test_reference_is_told_by_its_value() -> None:
 
 
 def test_password_that_is_missing_is_told_at_once() -> None:
-    with pytest.raises(ConfigError, match=r"servicenow has no password: write it .*set ANDON_SERVICENOW_PASSWORD"):
+    with pytest.raises(ConfigError, match=r"servicenow has no password: set it .*set ANDON_SERVICENOW_PASSWORD"):
         _connector(password="")
     with pytest.raises(ConfigError, match="has no client secret"):
         _connector(user="", password="", client_id="c")

@@ -85,26 +85,26 @@ def test_what_does_more_than_read_is_refused(name: str, shape: str) -> None:
         ("don't | delete", "read in two ways"),
         ('x "a\\" | delete | eval "', "backslash before a quotation mark"),
         ('x \\" | delete', "backslash before a quotation mark"),
-        ('x "a', "does not close a quotation mark"),
+        ('x "a', "does not close"),
         ("x | ", "no command"),
         ("x || head", "no command"),
         ("|", "no command"),
         ("x | 7", "no command"),
         ("x | sta-ts", "no command"),
         ("x | a:b", "no command"),
-        ("x | append [search y", "does not close a ["),
+        ("x | append [search y", "opens a ["),
         ("x ] y", "closes a ] that"),
         ("x ) OR (index=secret", "closes a ) that"),
-        ("(x", "does not close a ("),
-        ("x [search y]", "what others logged into the search"),
-        ("x | where y=[search z]", "what others logged into the search"),
+        ("(x", "opens a ("),
+        ("x [search y]", "insert logged text into the search"),
+        ("x | where y=[search z]", "insert logged text into the search"),
         ("x | append [y]", "begins with the word search"),
         ("index=a earliest=-5y", "says earliest= itself"),
         ("index=a _index_latest = now", "says _index_latest= itself"),
         ("EARLIEST=0 a", "says EARLIEST= itself"),
         ('earliest="-5y" a', "says earliest= itself"),
-        ("savedsearch=nightly", "no saved search"),
-        ("savedsearch::nightly", "no saved search"),
+        ("savedsearch=nightly", "do not use a saved search"),
+        ("savedsearch::nightly", "do not use a saved search"),
     ],
 )
 def test_what_cannot_be_told_to_read_is_refused(search: str, words: str) -> None:
@@ -196,5 +196,5 @@ def test_times_as_splunk_writes_them(told: str) -> None:
 
 @pytest.mark.parametrize("told", ["", "yesterday", "-4h&exec_mode=normal", "now\nx", "-4h | delete", "rt-5m", "٣"])
 def test_what_is_no_time(told: str) -> None:
-    with pytest.raises(ActionRefused, match="no time of Splunk's"):
+    with pytest.raises(ActionRefused, match="not a Splunk time"):
         checked_time(told, "earliest")

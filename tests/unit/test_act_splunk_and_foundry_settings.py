@@ -50,13 +50,13 @@ def test_the_documented_table_works(
     ("table", "reason"),
     [
         ({}, "needs url"),
-        ({"hec_url": "https://h", "alerts": True}, "give url as well"),
-        ({"url": "splunk"}, "this is no address"),
-        ({"url": "https://u:p@h"}, "credentials do not belong into the address"),
-        ({**SPLUNK, "indexes": ["*"]}, "is no index of Splunk's"),
-        ({**SPLUNK, "search_indexes": ['a" OR index="b']}, "is no index of Splunk's"),
-        ({**SPLUNK, "app": "../../launcher"}, "is no app or user"),
-        ({**SPLUNK, "owner": ".."}, "is no app or user"),
+        ({"hec_url": "https://h", "alerts": True}, "set url as well"),
+        ({"url": "splunk"}, "this is not an address"),
+        ({"url": "https://u:p@h"}, "the address contains credentials"),
+        ({**SPLUNK, "indexes": ["*"]}, "is not a Splunk index"),
+        ({**SPLUNK, "search_indexes": ['a" OR index="b']}, "is not a Splunk index"),
+        ({**SPLUNK, "app": "../../launcher"}, "is not the name of a Splunk app or user"),
+        ({**SPLUNK, "owner": ".."}, "is not the name of a Splunk app or user"),
         ({**SPLUNK, "searches": "realtime"}, "'oneshot', 'export' or 'off'"),
         ({**SPLUNK, "tokn": "x"}, "Extra inputs are not permitted"),
     ],
@@ -69,20 +69,20 @@ def test_splunk_tables_that_cannot_be(table: dict[str, Any], reason: str) -> Non
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ({"url": "https://h"}, "say what it is for"),
+        ({"url": "https://h"}, "add at least one of them"),
         ({**FOUNDRY, "url": "https://h/api"}, "without /api"),
-        ({**FOUNDRY, "datasets": ["reports"]}, "is no RID"),
-        ({**FOUNDRY, "datasets": ["ri.foundry.main.dataset.x/../y"]}, "is no RID"),
-        ({**FOUNDRY, "branch": RID}, "is no name of a branch"),
-        ({**FOUNDRY, "folder": "../other"}, "is no folder"),
-        ({**FOUNDRY, "actions": [{"name": "a"}]}, "name it as ontology"),
-        ({**FOUNDRY, "ontology": "o", "actions": [{"name": "a/b"}]}, "is no API name"),
+        ({**FOUNDRY, "datasets": ["reports"]}, "is not a RID"),
+        ({**FOUNDRY, "datasets": ["ri.foundry.main.dataset.x/../y"]}, "is not a RID"),
+        ({**FOUNDRY, "branch": RID}, "is not a branch name"),
+        ({**FOUNDRY, "folder": "../other"}, "is not a folder"),
+        ({**FOUNDRY, "actions": [{"name": "a"}]}, "set ontology to its name"),
+        ({**FOUNDRY, "ontology": "o", "actions": [{"name": "a/b"}]}, "is not the API name"),
         ({**FOUNDRY, "ontology": "o", "actions": [{"name": "a"}, {"name": "a"}]}, "have the same name"),
         (
             {**FOUNDRY, "ontology": "o", "actions": [{"name": "a", "parameters": {"x": ["{tite}"]}}]},
-            "x has {tite} in it",
+            "x contains {tite}",
         ),
-        ({**FOUNDRY, "ontology": "o/x"}, "no API name and no RID of an ontology"),
+        ({**FOUNDRY, "ontology": "o/x"}, "neither the API name nor the RID of an ontology"),
     ],
 )
 def test_foundry_tables_that_cannot_be(table: dict[str, Any], reason: str) -> None:
@@ -97,9 +97,9 @@ def test_secrets_come_from_one_setting_or_a_file(tmp_path: Path) -> None:
     )  # fmt: skip
     assert set(build_connectors(settings)) == {"splunk", "foundry"}
     assert "hushed-one" not in repr(settings)
-    with pytest.raises(ConfigError, match=r"\[\[splunk\]\] splunk: token is to be read from"):
+    with pytest.raises(ConfigError, match=r"\[\[splunk\]\] splunk: token cannot be read"):
         build_connectors(settings_of(splunk=[{**SPLUNK, "token_file": tmp_path / "none"}]))
-    with pytest.raises(ConfigError, match=r"\[\[foundry\]\] foundry: the client secret is to be read from"):
+    with pytest.raises(ConfigError, match=r"\[\[foundry\]\] foundry: the client secret cannot be read"):
         build_connectors(settings_of(foundry=[{**FOUNDRY, "client_id": "a", "client_secret_file": tmp_path / "none"}]))
 
 

@@ -64,7 +64,7 @@ async def test_a_source_that_fails_is_a_remark(monkeypatch: pytest.MonkeyPatch) 
     running = asyncio.create_task(intake.run([source]))
     async with asyncio.timeout(PATIENCE):
         await source.hears.wait()
-    assert remarks == ["source syslog tcp: another program has the port; it is started again in 0.01 s"]
+    assert remarks == ["source syslog tcp: another program has the port; Andon starts it again in 0.01 s"]
     assert source.told == [None, None]
     assert not health.notes
     running.cancel()

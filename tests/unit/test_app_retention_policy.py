@@ -61,7 +61,7 @@ keep = "90d"
     assert [described(one) for one in settings.retention] == [
         "DEBUG, service plc-*: not stored",
         "INFO or WARNING, line line-1, older than 2w: one of each problem and hour kept",
-        "pattern 12: kept for ever",
+        "pattern 12: kept forever",
         "all logs: kept for 90d",
     ]
     assert policy.thresholds == (0.0, 14 * _DAY, 90 * _DAY)

@@ -27,7 +27,7 @@ async def test_a_failing_part_is_started_again(monkeypatch: pytest.MonkeyPatch) 
         runs += 1
         seen.append(health.problems)
         if runs == 1:
-            raise BrokerUnavailable("the broker is away")
+            raise BrokerUnavailable("the broker is not reachable")
         if runs == 2:
             raise ValueError("a bug")
         steady.set()

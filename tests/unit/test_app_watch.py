@@ -197,7 +197,7 @@ async def test_a_replaced_database_is_not_written_to(tmp_path: Path, monkeypatch
         copy = tmp_path / "copy.db"
         shutil.copy(p.path, copy)
         copy.replace(p.path)
-        with pytest.raises(StoreUnavailable, match="was replaced while Andon ran"):
+        with pytest.raises(StoreUnavailable, match="was replaced while Andon was running"):
             await p.store.check()
 
 

@@ -67,7 +67,7 @@ def test_the_worst_is_told_first() -> None:
 
 def test_a_full_disk_is_no_matter_of_figures() -> None:
     """A quota fills where the disk has room: the database says so itself."""
-    full = "no room is left for the database /data/agent.db: free some disk space; recording goes on by itself then"
+    full = "no disk space is left for the database /data/agent.db: free some; recording then continues automatically"
     assert troubles(signs(health={"store": full}))[0].words == "disk full, nothing is recorded"
 
 

@@ -106,7 +106,7 @@ def test_settings_that_may_hold_a_secret_stay_out(andon: Commands, site: Path) -
     (site / "andon.toml").write_text('site_name = "Graz"\napi_key = "geheim"\n')
     made = andon("backup", str(site / "b.tar.gz"))
     assert made.status == 0, made.err
-    assert "andon.toml: it may hold secrets" in made.out
+    assert "andon.toml: it may contain secrets" in made.out
     with tarfile.open(site / "b.tar.gz") as packed:
         texts = b"".join(packed.extractfile(e).read() for e in packed if e.name != "data/agent.db")  # type: ignore[union-attr]
     assert b"geheim" not in texts
@@ -207,12 +207,12 @@ def test_no_backup_writes_over_a_file_and_old_ones_of_its_own_go(andon: Commands
     assert len(made.json["removed"]) == 2
     again = andon("backup", str(place / "mine.tar.gz"))
     assert again.status == 1
-    assert "no backup writes over a file" in again.err
+    assert "a backup never overwrites a file" in again.err
     assert (place / "mine.tar.gz").stat().st_size == 0
-    assert "make it, or name another place" in andon("backup", str(place / "none" / "b.tar.gz")).err
+    assert "create it, or choose another place" in andon("backup", str(place / "none" / "b.tar.gz")).err
     absent = andon("backup", str(place / "none"), "--keep", "3")  # as where a disk is not mounted
     assert absent.status == 1
-    assert "is no directory" in absent.err
+    assert "is not a directory" in absent.err
     assert not (place / "none").exists()
 
 
@@ -224,12 +224,12 @@ def test_nothing_stays_of_a_backup_that_finds_no_room(
         if not mounted:
             pytest.skip("mounting a small disk takes root")
         refused = andon("backup", str(site / "small"))
-        assert "while it is made, and 200.0 KiB are free: make room" in refused.err
+        assert "while it is being made, but only 200.0 KiB are free: free some disk space" in refused.err
         with monkeypatch.context() as patch:
             patch.setattr(making, "_require_room", _NOTHING)
             full = andon("backup", str(site / "small"))
         assert (full.status, refused.status) == (1, 1)
-        assert "no room is left" in full.err
+        assert "no disk space is left" in full.err
         assert list((site / "small").iterdir()) == []
 
 
@@ -289,7 +289,7 @@ def test_a_newer_backup_is_refused_with_both_revisions(whole: Path, andon: Comma
         assert refused.status == 1
         assert "made by Andon 9.1 with schema revision 0999" in refused.err
     odd = _altered(whole, site / "odd.tar.gz", format=FORMAT + 1)
-    assert "layout 2 and this Andon knows 1 at most" in andon("restore", str(odd), "--yes").err
+    assert "layout 2, but this Andon supports layouts up to 1" in andon("restore", str(odd), "--yes").err
     assert (site / "data" / "agent.db").read_bytes() == before
 
 
@@ -300,7 +300,7 @@ def test_a_manifest_that_names_a_file_elsewhere_is_refused(path: str, whole: Pat
     """Before anything is unpacked."""
     with archive.reading(whole) as (manifest, _):
         wrong = msgspec.structs.replace(manifest, files=[Part(path, 1, "0" * 64)])
-    with pytest.raises(BackupError, match="cannot be in one"):
+    with pytest.raises(BackupError, match="does not belong in a backup"):
         decoded(encoded(wrong), whole)
 
 

@@ -69,7 +69,7 @@ def test_a_list_of_what_is_not_there_says_so(andon: Commands) -> None:
     refused = andon("actions", "--target", "nope")
     assert (refused.status, "no connected system is called 'nope'; there are: desk" in refused.err) == (1, True)
     refused = andon("actions", "list", "--problem", "77", "--json")
-    assert (refused.status, "no pattern 77 in" in refused.err) == (1, True)
+    assert (refused.status, "no problem 77 in" in refused.err) == (1, True)
     assert andon("actions", "--target", "desk", "--problem", "1").out == "No action matches.\n"
 
 
@@ -108,7 +108,7 @@ def test_the_list_has_what_a_person_decides_first(andon: Commands) -> None:
     unsure(andon, first)
     listed = andon("actions")
     assert [row["id"] for row in andon("actions", "--json").json] == [first, second]
-    assert "not known whether it was done" in listed.out
+    assert "it is not known whether it was done" in listed.out
     assert "The outcome of some is unknown" in listed.err
     assert andon("actions", "decline", str(second)).status == 0
     assert [row["id"] for row in andon("actions", "list", "--json").json] == [first]
@@ -175,7 +175,7 @@ def test_an_unsure_one_is_settled_or_sent_again(andon: Commands, monkeypatch: py
     assert "Was this ticket opened? Check desk" in andon("actions", "show", first).out
     assert andon("actions", "settle", first).status == 2
     odd = andon("actions", "settle", first, "--ref", "javascript:alert(1)")
-    assert (odd.status, "desk calls nothing 'javascript:alert(1)'" in odd.err) == (1, True)
+    assert (odd.status, "desk has nothing called 'javascript:alert(1)'" in odd.err) == (1, True)
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert andon("actions", "retry", first).status == 1
     settled = andon("actions", "settle", first, "--ref", "OPS-7", "--by", "Weber")
@@ -196,7 +196,7 @@ def test_what_is_wrong_is_one_sentence(andon: Commands) -> None:
     assert "takes no events" in andon("actions", "propose", "1", "desk", "--do", "event").err
     one = str(proposed(andon))
     assert "no action 7" in andon("actions", "show", "7").err
-    assert "was proposed already" in andon("actions", "propose", "1", "desk").err
+    assert "has already been proposed" in andon("actions", "propose", "1", "desk").err
     assert "there is nothing to settle" in andon("actions", "settle", one, "--ref", "X").err
     assert "there is nothing to retry" in andon("actions", "retry", one).err
     declined = andon("actions", "decline", one, "--note", "known", "--by", "Weber")
@@ -224,15 +224,15 @@ def test_a_call_of_a_tool_is_proposed_like_anything(andon: Commands) -> None:
     assert (found["status"], found["target"], found["problem_id"]) == ("proposed", "wiki", 1)
     for wrong, said in [
         (("actions", "call", "wiki", "drop_pages"), "wiki may not call 'drop_pages'; write_tools in its table allows"),
-        ((*call, "[1]"), "the arguments are no JSON object"),
-        ((*call, "{"), "the arguments are no JSON"),
-        ((*call, '{"n": NaN}'), "NaN is no number that JSON has"),
-        ((*call, '{"n": 1, "n": 2}'), "the name 'n' stands there twice"),
-        ((*call, '{"a": "\\ud800"}'), "holds a NUL or half a character"),
-        ((*call, json.dumps({"a": "x" * 20_001})), "20,000 at most, nothing is cut"),
+        ((*call, "[1]"), "the arguments are not a JSON object"),
+        ((*call, "{"), "the arguments are not JSON"),
+        ((*call, '{"n": NaN}'), "NaN is not a number that JSON has"),
+        ((*call, '{"n": 1, "n": 2}'), "the name 'n' is used twice"),
+        ((*call, '{"a": "\\ud800"}'), "contains a NUL or half a character"),
+        ((*call, json.dumps({"a": "x" * 20_001})), "at most 20,000, and none are cut"),
         (("actions", "call", "desk", "add_page"), "desk calls no tools"),
         (("actions", "call", "gone", "add_page"), "no connected system is called 'gone'"),
-        ((*call, given, "--problem", "1"), "this stands there already, as action 1"),
+        ((*call, given, "--problem", "1"), "the same action already exists as action 1"),
     ]:
         refused = andon(*wrong)
         assert refused.status == 1, wrong

@@ -194,7 +194,7 @@ def test_a_signed_report_stays_as_it_was(andon: Commands, tmp_path: Path) -> Non
     assert report["not_acknowledged"] == 1
     assert [one["name"] for one in report["signatures"]] == ["A. Meier", "B. Okoro"]
     again = andon(*EARLY, "--sign", "A. Meier")
-    assert (again.status, "has signed for this shift already" in again.err) == (1, True)
+    assert (again.status, "has already signed for this shift" in again.err) == (1, True)
     assert "B. Okoro" in andon(*EARLY).out
 
 

@@ -45,5 +45,5 @@ def test_an_encoding_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest
     (tmp_path / "a.log").write_text("x\n")
     refused = Commands(tmp_path, capsys)("import", str(tmp_path / "a.log"), "--encoding", "cp99999")
     assert refused.status == 2
-    assert "encoding: 'cp99999' is no encoding" in " ".join(refused.err.replace("│", " ").split())
+    assert "encoding: 'cp99999' is not an encoding" in " ".join(refused.err.replace("│", " ").split())
     assert "Value error" not in refused.err

@@ -159,10 +159,10 @@ def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: P
     assert "by ann: the second opinion of OLLAMA m was helpful" in shown
     assert andon("verdict", "1", "--revoke", "--by", "ann").status == 0
     assert "it was the valve" not in andon("problems", "show", "1").out
-    assert "no verdict of ann" in andon("verdict", "1", "--revoke", "--by", "ann").err
+    assert "ann gave no verdict on problem 1" in andon("verdict", "1", "--revoke", "--by", "ann").err
     assert andon("verdict", "1").status == 2
     assert andon("verdict", "1", "maybe").status == 2
-    assert "shows no explanation yet" in andon("verdict", "2", "wrong").err
+    assert "has no explanation yet" in andon("verdict", "2", "wrong").err
 
 
 def test_patterns_show_of_one_that_waits(andon: Commands) -> None:

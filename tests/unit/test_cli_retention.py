@@ -55,7 +55,7 @@ def test_it_shows_the_rules_and_the_size(andon: Commands) -> None:
     shown = andon("retention")
     assert shown.status == 0
     assert "DEBUG: kept for 7d" in shown.out
-    assert "all logs: kept for ever" in shown.out
+    assert "all logs: kept forever" in shown.out
     assert "20 logs; the database holds" in shown.out
     assert "Nothing has been deleted yet." in shown.out
     as_json = andon("retention", "--json").json

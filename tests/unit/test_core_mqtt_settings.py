@@ -25,20 +25,20 @@ def refused(**fields: Any) -> str:
     [
         ({"url": "http://h"}, "begins with mqtt://"),
         ({"url": "mqtt://"}, "names a host"),
-        ({"url": "mqtt://h:99999"}, "no address"),
-        ({"url": "mqtt://u:p@h"}, "holds no user"),
-        ({"url": "mqtt://h/path"}, "nothing follows"),
-        ({"topics": ["a/#/b"]}, "stands for a whole level"),
-        ({"topics": ["a/b+"]}, "stands for a whole level"),
-        ({"topics": [""]}, "no topic"),
-        ({"topics": ["$share/g/a"]}, "asked for with share"),
-        ({"share": "a/b"}, "without /"),
-        ({"password": "x"}, "goes with a user"),
-        ({"user": "u", "password": "x", "password_file": "f"}, "one thing"),
-        ({"url": "mqtts://h", "cert": "f"}, "go together"),
-        ({"ca": "f"}, "for TLS"),
-        ({"payload": "sparkplug", "fields": {"message": "x"}}, "those of JSON"),
-        ({"payload": "sparkplug", "share": "g"}, "in their order"),
+        ({"url": "mqtt://h:99999"}, "not an address"),
+        ({"url": "mqtt://u:p@h"}, "must not contain a user"),
+        ({"url": "mqtt://h/path"}, "nothing may follow"),
+        ({"topics": ["a/#/b"]}, "must be a whole level"),
+        ({"topics": ["a/b+"]}, "must be a whole level"),
+        ({"topics": [""]}, "not a topic"),
+        ({"topics": ["$share/g/a"]}, "set share"),
+        ({"share": "a/b"}, "must not contain /"),
+        ({"password": "x"}, "needs a user"),
+        ({"user": "u", "password": "x", "password_file": "f"}, "not both"),
+        ({"url": "mqtts://h", "cert": "f"}, "set both cert and key"),
+        ({"ca": "f"}, "only to TLS"),
+        ({"payload": "sparkplug", "fields": {"message": "x"}}, "only to JSON"),
+        ({"payload": "sparkplug", "share": "g"}, "in order"),
         ({"qos": 2}, "0 or 1"),
     ],
 )
@@ -61,7 +61,7 @@ def test_an_address_tells_host_port_and_how() -> None:
 
 def test_two_clients_of_one_name_are_refused() -> None:
     """The broker would end one where the other comes."""
-    assert "client_id of its own" in refused(mqtt=[TABLE, TABLE])
+    assert "its own client_id" in refused(mqtt=[TABLE, TABLE])
     settings_of(mqtt=[TABLE, {**TABLE, "client_id": "second"}])
 
 

@@ -49,12 +49,20 @@ def test_the_documented_tables_work_and_every_key_is_told(
 @pytest.mark.parametrize(
     ("kind", "table", "sentence"),
     [
-        ("webhook", {"url": "ftp://x"}, "ANDON_WEBHOOK, entry 1, url: this is no address"),
-        ("webhook", {"url": "https://me:pw@x"}, "credentials do not belong into the address"),
-        ("webhook", {"url": "https://x", "url_file": "/x"}, "url and url_file are one thing"),
-        ("webhook", {"url": "https://x", "secret": "a", "secret_file": "/x"}, "secret and secret_file are one thing"),
-        ("webhook", {"url": "https://x", "headers": {"Webhook-Id": "1"}}, "'Webhook-Id' is no header that may be set"),
-        ("webhook", {"url": "https://x", "headers": {"X-Line": "a\nb"}}, "holds what no header can"),
+        ("webhook", {"url": "ftp://x"}, "ANDON_WEBHOOK, entry 1, url: this is not an address"),
+        ("webhook", {"url": "https://me:pw@x"}, "the address contains credentials"),
+        ("webhook", {"url": "https://x", "url_file": "/x"}, "set either url or url_file"),
+        ("webhook", {"url": "https://x", "secret": "a", "secret_file": "/x"}, "set either secret or secret_file"),
+        (
+            "webhook",
+            {"url": "https://x", "headers": {"Webhook-Id": "1"}},
+            "'Webhook-Id' is a header that may not be set",
+        ),
+        (
+            "webhook",
+            {"url": "https://x", "headers": {"X-Line": "a\nb"}},
+            "contains characters that a header may not have",
+        ),
         ("webhook", {"url": "https://x", "sercet": "a"}, "sercet: there is no such key"),
         (
             "slack",
@@ -62,30 +70,38 @@ def test_the_documented_tables_work_and_every_key_is_told(
             "a webhook belongs to one channel",
         ),
         ("slack", {"token": "xoxb-1"}, "channels is missing"),
-        ("slack", {"channels": ["alarms"]}, "'alarms' is no channel: write its ID"),
-        ("teams", {"url": "teams"}, "this is no address"),
-        ("email", {"host": "smtp://mail", "sender": "a@b.c", "to": ["a@b.c"]}, "is no name of a server"),
-        ("email", {"host": "m", "sender": "Andon <a@b.c>", "to": ["a@b.c"]}, "is no mail address"),
-        ("email", {"host": "m", "sender": "a@b.c", "to": ["a@b.c\r\nDATA"]}, "is no mail address"),
+        ("slack", {"channels": ["alarms"]}, "'alarms' is not a channel: write its ID"),
+        ("teams", {"url": "teams"}, "this is not an address"),
+        ("email", {"host": "smtp://mail", "sender": "a@b.c", "to": ["a@b.c"]}, "is not a server name"),
+        ("email", {"host": "m", "sender": "Andon <a@b.c>", "to": ["a@b.c"]}, "is not a mail address"),
+        ("email", {"host": "m", "sender": "a@b.c", "to": ["a@b.c\r\nDATA"]}, "is not a mail address"),
         ("email", {"host": "m", "sender": "a@b.c", "to": []}, "to"),
         (
             "email",
             {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "lists": {"Night": ["a@b.c"]}},
-            "no name of a list",
+            "is not a valid list name",
         ),
         ("email", {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "lists": {"night": []}}, "has 0 recipients"),
-        ("email", {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "password": "x"}, "a password goes with a user"),
+        (
+            "email",
+            {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "password": "x"},
+            "a password needs a user: set user as well",
+        ),
         (
             "email",
             {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "user": "u", "password": "x", "security": "none"},
-            "a password is not sent in the clear",
+            "a password is never sent unencrypted",
         ),
-        ("email", {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "security": "none", "ca": "/x"}, "ca is for TLS"),
-        ("ntfy", {"topics": ["a b"]}, "'a b' is no topic"),
-        ("ntfy", {"topics": ["docs"]}, "'docs' is no topic"),
-        ("ntfy", {"topics": ["a"], "user": "u"}, "user and password go together"),
-        ("ntfy", {"topics": ["a"], "user": "u", "password": "p", "token": "t"}, "a token stands in place of"),
-        ("apprise", {}, "write urls, or urls_file"),
+        (
+            "email",
+            {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "security": "none", "ca": "/x"},
+            "ca applies only to TLS: set security, or remove ca",
+        ),
+        ("ntfy", {"topics": ["a b"]}, "'a b' is not a valid topic"),
+        ("ntfy", {"topics": ["docs"]}, "'docs' is not a valid topic"),
+        ("ntfy", {"topics": ["a"], "user": "u"}, "set both user and password, or neither"),
+        ("ntfy", {"topics": ["a"], "user": "u", "password": "p", "token": "t"}, "a token replaces"),
+        ("apprise", {}, "set urls, or set urls_file"),
         ("apprise", {"urls": ["mmost-without-slashes"]}, "begins with its service"),
         ("apprise", {"urls": ["json://[::1"]}, "begins with its service"),
     ],
@@ -112,5 +128,5 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n")
     table = {"host": "m", "sender": "a@b.c", "to": ["a@b.c"], "ca": str(tmp_path / "ca.pem")}
-    with pytest.raises(ConfigError, match="holds no certificate that can be read"):
+    with pytest.raises(ConfigError, match="contains no readable certificate"):
         build_connectors(load_settings(email=[table]))

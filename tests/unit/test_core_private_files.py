@@ -123,7 +123,7 @@ def test_files_beside_a_database_get_its_group(tmp_path: Path, group: grp.struct
 def test_a_group_that_cannot_be_used_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not exist, or the user is not in it."""
     for group in ("no-such-group", "-1", str(2**32 - 1), "9" * 30):
-        with pytest.raises(ConfigError, match=f"ANDON_DATA_GROUP={group}: there is no such group"):
+        with pytest.raises(ConfigError, match=f"ANDON_DATA_GROUP={group}: this machine has no such group"):
             access_for(group)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     monkeypatch.setattr(os, "getgroups", list)

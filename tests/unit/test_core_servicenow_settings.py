@@ -28,19 +28,19 @@ def now(**changed: Any) -> Any:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"url": "plant.service-now.com"}, "this is no address: write https://HOST"),
-        ({"url": "https://andon:spindle-7@plant.service-now.com"}, "credentials do not belong into the address"),
-        ({"user": ""}, "write user (with a password) or client_id (with a client secret), one of the two"),
-        ({"client_id": "c"}, "one of the two"),
-        ({"client_secret": "s"}, "a client secret with client_id"),
-        ({"password_file": "/run/secret"}, "password and password_file are one thing"),
-        ({"tables": ["incident^"]}, "'incident^' is no name of a table"),
-        ({"tables": []}, "without tables and without events nothing is left"),
+        ({"url": "plant.service-now.com"}, "this is not an address: write https://HOST"),
+        ({"url": "https://andon:spindle-7@plant.service-now.com"}, "the address contains credentials"),
+        ({"user": ""}, "set either user (with a password) or client_id (with a client secret), not both"),
+        ({"client_id": "c"}, "not both"),
+        ({"client_secret": "s"}, "a client secret to client_id"),
+        ({"password_file": "/run/secret"}, "set either password or password_file"),
+        ({"tables": ["incident^"]}, "'incident^' is not a table name"),
+        ({"tables": []}, "with neither tables nor events"),
         ({"fields": {"correlation_id": "1"}}, "Andon fills correlation_id itself"),
-        ({"fields": {"Caller": "1"}}, "'Caller' is no name of a field"),
-        ({"urgency": {"CRITICAL": 4}}, "a severity such as CRITICAL has the urgency 1, 2 or 3"),
-        ({"urgency": {"HIGH": 1}}, "'HIGH' = 1: a severity"),
-        ({"close_code": ""}, "an incident is resolved with a close_code"),
+        ({"fields": {"Caller": "1"}}, "'Caller' is not a field name"),
+        ({"urgency": {"CRITICAL": 4}}, "give a severity such as CRITICAL the urgency 1, 2 or 3"),
+        ({"urgency": {"HIGH": 1}}, "'HIGH' = 1: give a severity"),
+        ({"close_code": ""}, "an incident needs a close_code"),
         ({"impact": 0}, "write 1 or more"),
         ({"tabels": ["incident"]}, "tabels"),
     ],
@@ -88,10 +88,10 @@ def test_file_with_a_key_that_is_not_there() -> None:
     settings = settings_of(pagerduty=[table])
     with pytest.raises(
         ConfigError,
-        match=r"\[\[pagerduty\]\] pagerduty: the key is to be read from a file, and the file /nowhere/key does",
+        match=r"\[\[pagerduty\]\] pagerduty: the key cannot be read: the file /nowhere/key does",
     ):
         build_connector(settings, settings.targets[0])
-    with pytest.raises(ValueError, match="routing_key and routing_key_file are one thing"):
+    with pytest.raises(ValueError, match="set either routing_key or routing_key_file"):
         settings_of(pagerduty=[{"routing_key": "x", **table}])
 
 

@@ -64,13 +64,16 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ('[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"', "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' holds"),
-        ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "holds a { without its other half"),
-        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' holds"),
-        ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "holds {line} twice"),
-        ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "none of {site}, {area}"),
+        (
+            '[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"',
+            "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' contains",
+        ),
+        ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "contains a { without the matching brace"),
+        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' contains"),
+        ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "contains {line} twice"),
+        ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "not one of {site}, {area}"),
         ('[[mqtt]]\nurl = "mqtt://h"', "ANDON_MQTT, entry 1, topics is missing"),
-        ('[[files]]\npaths = "/a.log"', "ANDON_FILES, entry 1, paths is a list: write it in brackets"),
+        ('[[files]]\npaths = "/a.log"', "ANDON_FILES, entry 1, paths must be a list: write it in brackets"),
         ("[[file]]", "unknown setting 'file'; did you mean files?"),
         ("qwertz = 1", "unknown setting 'qwertz'; docs/settings.md lists all of them"),
     ],
@@ -91,19 +94,23 @@ def test_a_mistake_in_the_table_of_a_source_is_one_sentence(
     [
         ("ANDON_NATS_PORT", "70000", "ANDON_NATS_PORT=70000"),
         ("ANDON_NATS_PORT", "many", "ANDON_NATS_PORT=many"),
-        ("ANDON_TIME_ZONE", "Mars/Base", "no time zone"),
+        ("ANDON_TIME_ZONE", "Mars/Base", "not a time zone"),
         ("ANDON_DURABILITY", "sometimes", "'normal' or 'strict'"),
         ("ANDON_NATS_HOST", "0.0.0.0", "set ANDON_NATS_USER and ANDON_NATS_PASSWORD"),
         ("ANDON_HTTP_LOGIN", "never", "ANDON_HTTP_LOGIN=never: write 'auto' or 'always'"),
-        ("ANDON_HTTP_PREFIX", "/a/../b", "a path of letters, digits and . _ ~ - is needed, such as /andon"),
-        ("ANDON_HTTP_PREFIX", "/and on", "a path of letters, digits and . _ ~ - is needed, such as /andon"),
+        ("ANDON_HTTP_PREFIX", "/a/../b", "write a path of letters, digits and . _ ~ - such as /andon"),
+        ("ANDON_HTTP_PREFIX", "/and on", "write a path of letters, digits and . _ ~ - such as /andon"),
         ("ANDON_CODE_FIELDS", "abc", "ANDON_CODE_FIELDS is not valid JSON"),
         ("ANDON_DATE_ORDER", "iso", "ANDON_DATE_ORDER=iso: write 'auto', 'day-first' or 'month-first'"),
         ("ANDON_SEVERITIES", '{"Prio7": "bad"}', "ANDON_SEVERITIES, Prio7=BAD: write 'DEBUG', 'INFO'"),
         ("ANDON_SEVERITIES", '{"Prio7": 3}', "ANDON_SEVERITIES, Prio7=3: write 'DEBUG', 'INFO'"),
-        ("ANDON_SEVERITIES", '{" ": "INFO"}', "an empty word means no severity, which is INFO: remove it"),
-        ("ANDON_SEVERITIES", '{"ERROR": "INFO"}', "the five names are always stored as they are sent: remove ERROR"),
-        ("ANDON_SEVERITIES", '{"P1": "INFO", "p1": "ERROR"}', "'p1' stands there twice, in other letters: remove one"),
+        ("ANDON_SEVERITIES", '{" ": "INFO"}', "an empty word stands for no severity, which is always INFO: remove it"),
+        ("ANDON_SEVERITIES", '{"ERROR": "INFO"}', "the five severities of Andon cannot be redefined: remove ERROR"),
+        (
+            "ANDON_SEVERITIES",
+            '{"P1": "INFO", "p1": "ERROR"}',
+            "'p1' is listed twice with different capitals: remove one",
+        ),
         ("ANDON_CONFIG", "/nowhere/andon.toml", "cannot be read"),
     ],
 )
@@ -202,7 +209,7 @@ def test_aliases_of_providers(given: str, name: str, model: str, monkeypatch: py
 def test_an_unknown_provider_is_one_sentence(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the setting, what was given and what there is."""
     monkeypatch.setenv(setting, "llama_farm")
-    with pytest.raises(ConfigError, match=rf"^{setting}=llama_farm: .*is no provider; there are OLLAMA, "):
+    with pytest.raises(ConfigError, match=rf"^{setting}=llama_farm: .*is not a provider; there are OLLAMA, "):
         load_settings()
 
 
@@ -212,7 +219,7 @@ def test_an_unknown_provider_is_one_sentence(setting: str, monkeypatch: pytest.M
 def test_a_slip_of_the_pen_in_a_provider_is_understood(given: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as to ask for it."""
     monkeypatch.setenv("PROVIDER", given)
-    with pytest.raises(ConfigError, match=f"^PROVIDER={given}: is no provider; did you mean {meant}\\? there are "):
+    with pytest.raises(ConfigError, match=f"^PROVIDER={given}: is not a provider; did you mean {meant}\\? there are "):
         load_settings()
 
 
@@ -325,7 +332,7 @@ def test_a_site_that_sets_nothing_asks_in_andons_own_words() -> None:
 def test_a_key_that_cannot_be_sent_is_said_at_start(setting: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was copied with something that does not belong to it; the sentence does not show it."""
     monkeypatch.setenv(setting, key)
-    with pytest.raises(ConfigError, match=f"^{setting}.* has a character that no key has") as error:
+    with pytest.raises(ConfigError, match=f"^{setting}.* contains a character that a key cannot have") as error:
         load_settings()
     assert "canary" not in str(error.value)
 
@@ -345,5 +352,5 @@ def test_an_encoding_is_one_of_texts(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13", ""])
 def test_what_is_no_encoding_of_texts_is_refused(encoding: str) -> None:
     """With the names that do."""
-    with pytest.raises(ConfigError, match=r"ANDON_ENCODING.*no encoding; use a name such as cp1252"):
+    with pytest.raises(ConfigError, match=r"ANDON_ENCODING.*not an encoding; use a name such as cp1252"):
         load_settings(encoding=encoding)

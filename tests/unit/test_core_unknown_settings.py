@@ -40,9 +40,12 @@ def test_lines_that_are_no_settings_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ('[jira]\nurl = "https://s3cr3t.example"', "ANDON_JIRA is a table, and there may be several: write [[jira]],"),
+        ('[jira]\nurl = "https://s3cr3t.example"', "ANDON_JIRA must be a list of tables: write [[jira]],"),
         ('[mcp_servers]\nname = "a"', "write [[mcp_servers]], in double brackets, above each"),
-        ('[[foundry]]\n[foundry.actions]\nname = "a"', "ANDON_FOUNDRY, entry 1, actions is a table, and there may be"),
+        (
+            '[[foundry]]\n[foundry.actions]\nname = "a"',
+            "ANDON_FOUNDRY, entry 1, actions must be a list of tables: write",
+        ),
         ("[[jira]]\nserch_lag = 1", "ANDON_JIRA, entry 1, serch_lag: there is no such key; did you mean search_lag?"),
         (
             '[[foundry]]\n[[foundry.actions]]\nnam = "a"',
@@ -51,10 +54,10 @@ def test_lines_that_are_no_settings_are_told(tmp_path: Path) -> None:
         ('[[notify]]\nto = ["x"]\nzzz = 1', "zzz: there is no such key; there are: about, area,"),
         (
             '[[notify]]\nto = ["x"]\nagent_proposals = "off"',
-            "ANDON_NOTIFY, entry 1, agent_proposals: there is no such key; agent_proposals is a setting of its own: "
+            "ANDON_NOTIFY, entry 1, agent_proposals: there is no such key; agent_proposals is a separate setting: "
             "write it above the first table of the file",
         ),
-        ('[[email]]\n[email.lists]\nagent_proposals = "off"', "agent_proposals is a setting of its own"),
+        ('[[email]]\n[email.lists]\nagent_proposals = "off"', "agent_proposals is a separate setting"),
     ],
 )
 def test_slips_in_tables_are_told_with_what_was_meant(

@@ -36,17 +36,17 @@ def test_a_case_is_read_with_the_tags_of_its_file(tmp_path: Path) -> None:
         ("family: drives", "family: [drives]", "family is ['drives']"),
         ("      cause:", "      reason:", "unknown key 'reason'"),
         ("      category: [drive, electrical]\n", "", "category is missing"),
-        ("[drive, electrical]", "[drives]", "category 'drives' is none of"),
+        ("[drive, electrical]", "[drives]", "category 'drives' is not one of"),
         ("enough_evidence: true", "enough_evidence: maybe", "write true or false"),
         ("      enough_evidence: true\n", "", "enough_evidence is missing"),
         ("first_check: [ramp]", "first_check: ['']", "must be a text or a list of texts"),
-        ("first_check: [ramp]", "forbidden: ['(']", "is no regular expression"),
-        ("first_check: [ramp]", "severity: BAD", "severity 'BAD' is none of"),
+        ("first_check: [ramp]", "forbidden: ['(']", "is not a regular expression"),
+        ("first_check: [ramp]", "severity: BAD", "severity 'BAD' is not one of"),
         ("tags: [siemens]", "count: 0", "count is 0"),
         ("service: sinamics", "sevice: sinamics", "unknown key 'sevice'"),
         ('message: "F30002 DC link overvoltage"', "message: 3.5", "message is 3.5: it must be text"),
         ('message: "F30002 DC link overvoltage"', "message: ' '", "message is empty"),
-        ("    tags: [siemens]", "    id: again", "the key 'id' stands twice"),
+        ("    tags: [siemens]", "    id: again", "the key 'id' is listed twice"),
         ("cases:\n", "cases: [\n", "is not valid YAML (line"),
     ],
 )
@@ -84,7 +84,7 @@ def test_an_id_stands_once_over_all_files(tmp_path: Path) -> None:
     """The second file is named, and the first."""
     write_cases(tmp_path)
     write_cases(tmp_path, "two.yaml")
-    with pytest.raises(CaseError, match=r"two\.yaml: the id 'drives-one' stands already in one\.yaml"):
+    with pytest.raises(CaseError, match=r"two\.yaml: the id 'drives-one' is already used in one\.yaml"):
         site_cases(tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_a_place_without_cases_is_told(tmp_path: Path) -> None:
     """A missing directory and an empty one are different sentences."""
     with pytest.raises(CaseError, match="does not exist"):
         site_cases(tmp_path / "none")
-    with pytest.raises(CaseError, match=r"holds no \*\.yaml"):
+    with pytest.raises(CaseError, match=r"contains no \*\.yaml"):
         site_cases(tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_a_report_survives_json(tmp_path: Path) -> None:
     assert read_report(path) == made
 
 
-@pytest.mark.parametrize(("content", "sentence"), [(b"{}", "is no report"), (b"\xff", "is no report")])
+@pytest.mark.parametrize(("content", "sentence"), [(b"{}", "is not a report"), (b"\xff", "is not a report")])
 def test_a_baseline_that_is_none_is_told(tmp_path: Path, content: bytes, sentence: str) -> None:
     """In one sentence."""
     path = tmp_path / "run.json"

@@ -93,7 +93,7 @@ async def test_a_rule_answers_at_once_and_the_model_below_it_later(tmp_path: Pat
         assert below(p) is None
         model.hold.set()
         opinion = await until(lambda: below(p), "the second opinion")
-        assert opinion.text.startswith("Second opinion of SCRIPTED scripted, which has not proved itself (yet):\n")
+        assert opinion.text.startswith("Second opinion of SCRIPTED scripted, which has not passed its test (yet):\n")
         assert (opinion.provider, opinion.model, opinion.standing) == ("SCRIPTED", "scripted", "advisory")
         assert shown(p) == [("playbook", False)]
         assert json.loads((await announced.get()).data)["rung"] == "playbook"
@@ -108,7 +108,7 @@ async def test_without_a_rule_the_labelled_answer_is_shown(tmp_path: Path) -> No
         p.publish(log(VAGUE, service="agent"))
         p.start()
         await until(lambda: shown(p) == [("model", False)], "the answer")
-        assert "which has not proved itself (yet)" in (p.rows()[0].analysis or "")
+        assert "which has not passed its test (yet)" in (p.rows()[0].analysis or "")
         assert open_rows(p) == []
 
 

@@ -1,4 +1,4 @@
-"""A model that says nothing for long: the playbook answers for now, and the model's answer still replaces it."""
+"""A model that says nothing for long: the playbook answers meanwhile, and the model's answer still replaces it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ async def test_problems_do_not_wait_for_a_silent_model_with_nothing_to_show(
     async with pipeline(tmp_path, model) as p:
         p.publish(log("Spindle drive over temperature"), log("No vacuum at the gripper of robot 7"))
         p.start()
-        await until(lambda: p.sql("SELECT rung, provisional FROM analyses") == [("playbook", 1)] * 2, "answers for now")
+        await until(
+            lambda: p.sql("SELECT rung, provisional FROM analyses") == [("playbook", 1)] * 2, "answers meanwhile"
+        )
         assert len(model.questions) == 1
         model.hold.set()
         await until(

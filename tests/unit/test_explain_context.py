@@ -127,7 +127,7 @@ def test_what_a_model_said_of_a_similar_problem_is_context(tmp_path: Path, rung:
 
     hints = asyncio.run(work())
     assert [hint.text for hint in hints] == told
-    assert all(hint.kind == "explained" and hint.source == "pattern 1" for hint in hints)
+    assert all(hint.kind == "explained" and hint.source == "problem 1" for hint in hints)
 
 
 def test_facts_stand_in_the_prompt_as_data_within_its_budget() -> None:

@@ -61,9 +61,11 @@ def test_a_fallback_from_outside_has_its_own_model_key_and_address(packages: Pat
 def test_options_are_for_providers_that_there_are(packages: Path) -> None:
     """A slip in the name of the table is told; Andon's own providers have settings."""
     install_the_documented_one(packages)
-    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS is 'acne', which is no provider; did you mean ACME"):
+    with pytest.raises(
+        ConfigError, match="ANDON_PROVIDER_OPTIONS is 'acne', which is not a provider; did you mean ACME"
+    ):
         load_settings(provider_options={"acne": {}})
-    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS has CLAUDE, which has settings of its own"):
+    with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS has CLAUDE, which has its own settings"):
         load_settings(provider_options={"claude": {"api_key": "k"}})
     with pytest.raises(ConfigError, match="ANDON_PROVIDER_OPTIONS") as caught:
         load_settings(provider_options={"acme": "s3cret"})
@@ -75,7 +77,7 @@ def test_options_are_for_providers_that_there_are(packages: Path) -> None:
     [
         ("1/0", "ZeroDivisionError: division by zero"),
         ("", "AttributeError: module 'acme_andon' has no attribute 'AcmeBackend'"),
-        ("def AcmeBackend(access): return 7", "it makes a int, which is no Backend"),
+        ("def AcmeBackend(access): return 7", "it makes a int, which is not a Backend"),
         ("def AcmeBackend(access): raise ValueError(f'{access.api_key} is odd')", "ValueError: [redacted] is odd"),
     ],
 )
@@ -87,7 +89,7 @@ def test_what_a_broken_package_does_is_told(
     install(packages, "acme_andon", code)
     with pytest.raises(ConfigError) as caught:
         build_backend(settings_of(provider="ACME", api_key="s3cret-key"))
-    assert f"comes from the package acme-andon 1.0, which cannot be used ({reason}): renew" in str(caught.value)
+    assert f"comes from the package acme-andon 1.0, which cannot be used ({reason}): update" in str(caught.value)
 
 
 def test_two_packages_with_one_provider_are_told(packages: Path) -> None:

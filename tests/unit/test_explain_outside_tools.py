@@ -126,7 +126,7 @@ def test_whatever_it_says_is_bounded_and_fenced(says: str) -> None:
 async def test_what_went_wrong_is_told_as_data(error: Exception, said: str) -> None:
     """In the service's own words, which are as little to be trusted as any."""
     (line,) = lines(await tool(tools_over(Desk(error)))(text="x"))
-    assert line.startswith("It was not looked up: desk ")
+    assert line.startswith("The look-up failed: desk ")
     assert said in line
 
 

@@ -79,7 +79,7 @@ def test_a_labelled_answer_is_the_general_one_with_the_models_cause() -> None:
     assert (shown.rung, shown.source, shown.model) == ("model", "advisory", "tiny")
     lines = shown.text.splitlines()
     summary = "The encoder of axis X lost its signal."
-    assert lines[0] == f"No rule answers this. Suggested by OLLAMA tiny, which has not proved itself (yet): {summary}"
+    assert lines[0] == f"No rule answers this. Suggested by OLLAMA tiny, which has not passed its test (yet): {summary}"
     assert "  2. Look at the encoder cable. (the model's own)" in lines
 
 
@@ -97,7 +97,7 @@ def test_a_second_opinion_says_whose_it_is() -> None:
     """In its text, so that it is told apart wherever that goes."""
     below = placing.second_opinion(said(), Standing.UNFIT)
     assert below.text.splitlines()[:2] == [
-        "Second opinion of OLLAMA tiny, which did not prove itself and is unfit to answer first:",
+        "Second opinion of OLLAMA tiny, which failed its test and is unfit to answer first:",
         "The encoder of axis X lost its signal.",
     ]
     assert below.source == "unfit"

@@ -58,7 +58,7 @@ def test_names_people_type(given_name: str, name: str) -> None:
 
 def test_an_unknown_provider_lists_the_known_ones() -> None:
     """The error names what was given and every name there is."""
-    with pytest.raises(ConfigError, match="'LLAMA_FARM', which is no provider; there are") as caught:
+    with pytest.raises(ConfigError, match="'LLAMA_FARM', which is not a provider; there are") as caught:
         provider_name("LLAMA_FARM")
     assert all(name in str(caught.value) for name in PROVIDERS)
 
@@ -76,7 +76,7 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
             {"base_url": "gpu-box:8000", "model": "m"},
             "ANDON_BASE_URL is 'gpu-box:8000', which is not",
         ),
-        ("OPENAI_COMPATIBLE", {"base_url": "http://u:pw@gpu", "model": "m"}, "put the key into API_KEY"),
+        ("OPENAI_COMPATIBLE", {"base_url": "http://u:pw@gpu", "model": "m"}, "set API_KEY to the key"),
         ("AZURE", {"api_key": "k"}, "needs ANDON_AZURE_ENDPOINT and MODEL"),
         ("AZURE", {"azure_endpoint": "https://x", "model": "d"}, "PROVIDER=AZURE needs API_KEY"),
         (

@@ -122,7 +122,7 @@ def test_a_runbook_for_one_host_is_no_answer_for_others(tmp_path: Path) -> None:
         ("---\ntitle: [\n---\nx", "not YAML"),
         ("---\ntitle: [\n  - a: b: c\n---\nx", "not YAML: line 3: "),
         ("---\ntitle: " + "[" * 60 + "\n---\nx", "nested too deeply"),
-        ("---\ntitle: T\ntitle: U\n---\nx", "line 3: 'title' stands twice"),
+        ("---\ntitle: T\ntitle: U\n---\nx", "line 3: 'title' is listed twice"),
         ("---\ntitle: T\n---\nx", "match"),
         ("---\ntitle: T\nmatch: {}\n---\nx", "names neither"),
         ("---\ntitle: T\nmatch: {colour: red}\n---\nx", "colour"),

@@ -21,8 +21,8 @@ RULES = [
     Hint("rule", "motor-overtemperature", "Motor is too hot.", "", category="drive", cause="Load.", checks=[LOCK]),
 ]
 HINTS = [
-    Hint("resolution", "pattern 12", "Extractor slow", BELT),
-    Hint("explained", "pattern 13", "Extractor loud", "", checks=["Grease the bearing of the extractor."]),
+    Hint("resolution", "problem 12", "Extractor slow", BELT),
+    Hint("explained", "problem 13", "Extractor loud", "", checks=["Grease the bearing of the extractor."]),
 ]
 
 
@@ -99,7 +99,7 @@ def test_a_rule_that_was_not_offered_is_none(fits: str | None) -> None:
 def test_fixes_vet_and_explanations_do_not() -> None:
     """A model's earlier words do not become true by being repeated."""
     finding = with_sources(said("Tighten the belt of the extractor", "Grease the bearing of the extractor."), asked())
-    assert (finding.based_on, finding.vetted) == (["pattern 12"], [0])
+    assert (finding.based_on, finding.vetted) == (["problem 12"], [0])
 
 
 def test_two_copies_of_one_check_are_one() -> None:
@@ -118,7 +118,7 @@ def test_a_model_cannot_vouch_for_itself() -> None:
 def test_settling_keeps_sources_and_marks_valid() -> None:
     """Indexes of checks that are not there go, and a source is told once."""
     finding = with_sources(said(READ), asked()).model_copy(
-        update={"vetted": [3, 0, 0, -1], "based_on": ["pattern 12", " ", "pattern 12"]}
+        update={"vetted": [3, 0, 0, -1], "based_on": ["problem 12", " ", "problem 12"]}
     )
     settled = settle(finding, worst_severity="ERROR", log_ids=[1])
-    assert (settled.vetted, settled.based_on) == ([0], ["pattern 12"])
+    assert (settled.vetted, settled.based_on) == ([0], ["problem 12"])

@@ -217,5 +217,5 @@ async def test_what_cannot_be_read_is_told_and_what_is_no_text_is_counted(tmp_pa
     assert paths_of(["-", str(tmp_path / "o*.log"), str(tmp_path / "odd.log")]) == ["-", str(tmp_path / "odd.log")]
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed" / "sources").touch()
-    with pytest.raises(ConfigError, match="cannot be noted"):
+    with pytest.raises(ConfigError, match="cannot be recorded"):
         a_ledger(tmp_path / "closed" / "x").close() or Ledger(tmp_path / "closed" / "sources" / "i.db", PRIVATE)

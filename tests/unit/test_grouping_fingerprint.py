@@ -36,7 +36,7 @@ def key(message: str, service: str = "svc", context: dict[str, object] | None = 
         ("error count 5 on bus two", "error count 17 on bus two"),
         ("status 12 of 20 parts reached", "status 13 of 20 parts reached"),
         ("Error: 3 retries failed for job", "Error: 17 retries failed for job"),
-        ("PID 4711 died without a word", "PID 17 died without a word"),
+        ("PID 4711 died without an error message", "PID 17 died without an error message"),
         ("received block blk_-17 of size 67108864", "received block blk_9912 of size 12"),
         ("cannot open /var/log/plant/a.log now", "cannot open /srv/x/y/z/b.log now"),
         ("cannot reach mailto ops@plant.local today", "cannot reach mailto x.y@example.com today"),

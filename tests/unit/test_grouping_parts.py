@@ -112,7 +112,7 @@ def test_slots_lie_within_the_text_and_hold_digits(text: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "x*", "", "[a-"])
 def test_bad_site_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ConfigError, match="code pattern"):
+    with pytest.raises(ConfigError, match="ANDON_CODE_PATTERNS"):
         CodeRules(patterns=[pattern])
 
 

@@ -133,7 +133,7 @@ def test_invalid_utf8_is_stored_with_a_note() -> None:
         (b"\xfe\xca\x00\x01\x00pump", "neither text nor JSON"),
         (b"\x81\xa7message\xacpump stopped", "neither text nor JSON"),
         (b"<<<!?!>>> ab", "neither text nor JSON"),
-        (b"[1,2]", "holds no object"),
+        (b"[1,2]", "array without any object"),
         (b"[]", "empty array"),
         (b'""', "empty"),
         (b"\xff\xfe\x00", "neither text nor JSON"),

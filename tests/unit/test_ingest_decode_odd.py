@@ -59,7 +59,7 @@ def test_times_that_are_not_understood_become_the_time_of_receipt(written: str) 
     record = decoded({"message": "x", "timestamp": written})
     assert record.timestamp == "2026-01-03T08:00:00.000Z"
     assert record.notes is not None
-    assert "time of receipt taken" in record.notes
+    assert "time of receipt used" in record.notes
     assert len(record.notes) < 120
 
 
@@ -74,7 +74,7 @@ def test_the_year_1_is_no_time(written: str) -> None:
     record = decoded({"message": "x", "timestamp": written})
     assert (record.timestamp, record.notes) == (
         "2026-01-03T08:00:00.000Z",
-        "timestamp of the year 1 means none, time of receipt taken",
+        "timestamp in the year 1 means none, time of receipt used",
     )
 
 

@@ -65,7 +65,7 @@ def test_the_same_value_twice_is_said_once() -> None:
     st.booleans(),
 )
 def test_every_value_is_kept(pairs: list[tuple[str, str | int]], spaced: bool) -> None:
-    """Whatever stands twice, in whatever spelling of JSON."""
+    """Whatever is listed twice, in whatever spelling of JSON."""
     comma, colon = (", ", ": ") if spaced else (",", ":")
     text = "{" + comma.join(json.dumps(name) + colon + json.dumps(value) for name, value in pairs) + "}"
     record = read(text)

@@ -170,7 +170,7 @@ def test_a_time_that_is_not_understood_stays_and_is_noted() -> None:
     """The time of receipt stands for it."""
     record = one({"message": "x", "time": "on 30.02.2025 at 02:14:23"})
     assert (record.timestamp, context_of(record)) == (RECEIVED_TEXT, {"time": "on 30.02.2025 at 02:14:23"})
-    assert "time of receipt taken" in (record.notes or "")
+    assert "time of receipt used" in (record.notes or "")
 
 
 def test_every_other_field_counts_as_if_it_stood_in_the_context() -> None:

@@ -123,7 +123,7 @@ def test_refused_pictures_are_counted_once_however_often_a_log_comes(tmp_path: P
             made.start("recorder")
             made.publish(log(context={"images": ["https://camera/1.png", "data:image/png;base64,AA"]}))
             (row,) = await until(made.rows, "the log")
-            assert "never fetched" in (row.notes or "")
+            assert "never fetches pictures" in (row.notes or "")
             await until(lambda: sample(made.metrics, "refused") == 2, "the count")
 
     run(work())
@@ -192,8 +192,8 @@ def test_an_object_that_never_comes_is_given_up_after_a_number_of_tries(tmp_path
 
 def test_a_damaged_object_is_given_up_after_a_number_of_tries(tmp_path: Path) -> None:
     """It may be on its way to be replaced."""
-    notes, tries = _after(tmp_path, BrokerError("is not what was stored there"), counted=0)
-    assert (notes or "").endswith("is not what was stored there")
+    notes, tries = _after(tmp_path, BrokerError("does not match what was stored"), counted=0)
+    assert (notes or "").endswith("does not match what was stored")
     assert tries == module.ATTEMPTS
 
 

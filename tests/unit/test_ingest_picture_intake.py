@@ -94,7 +94,7 @@ def test_an_address_is_refused_and_stays_as_text(address: str) -> None:
     assert images == [address]
     assert record.refused == 1
     assert record.notes == (
-        "images[0] not kept: is an address, and pictures are never fetched from one: send a data URL"
+        "images[0] not kept: is a web address, and Andon never fetches pictures from the web: send a data URL"
     )
 
 
@@ -138,8 +138,8 @@ def test_of_a_hundred_pictures_the_first_are_kept_and_the_notes_stay_short() -> 
     record, images = taken([data_url(PNG)] * 100)
     assert len(record.pictures) == LIMITS.per_log
     assert record.refused == 100 - LIMITS.per_log
-    assert images[-1] == {"picture": None, "refused": "one log may bring 8 pictures"}
-    assert (record.notes or "").endswith("; 88 more pictures not kept")
+    assert images[-1] == {"picture": None, "refused": "a log may contain 8 pictures"}
+    assert (record.notes or "").endswith("; 88 more pictures were not kept")
     assert len(record.notes or "") < 500
 
 

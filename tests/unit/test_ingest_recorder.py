@@ -20,7 +20,7 @@ async def test_logs_are_acknowledged_after_they_are_stored(tmp_path: Path) -> No
 
 
 async def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The batch is held, /readyz's problem names the disk, and recording goes on by itself."""
+    """The batch is held, /readyz's problem names the disk, and recording continues by itself."""
 
     async with pipeline(tmp_path) as p:
         p.disk.fill()
@@ -28,7 +28,7 @@ async def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, m
         p.start("recorder")
         p.publish(log(), log("second"))
         await until(lambda: "store" in p.health.problems, "the problem")
-        assert p.health.problems["store"].startswith(f"no room is left for the database {p.path}: free some disk space")
+        assert p.health.problems["store"].startswith(f"no disk space is left for the database {p.path}: free some")
         assert p.bus.state().ack_floor == 0
         p.disk.free()
         await until(lambda: p.bus.state().ack_floor == 2, "acks")

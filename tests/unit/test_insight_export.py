@@ -82,9 +82,9 @@ def test_filters_and_standard_output(andon: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["x.txt"], "says no format"),
-        (["x.parquet.gz"], "compressed already"),
-        (["--format", "xls"], "is no format"),
+        (["x.txt"], "does not say its format"),
+        (["x.parquet.gz"], "compressed"),
+        (["--format", "xls"], "is not a format"),
         (["x.csv", "--field", "firmware"], "is not a field"),
         (["x.csv", "--since", "yesterday-ish"], "is not a time"),
     ],

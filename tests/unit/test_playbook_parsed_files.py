@@ -90,7 +90,7 @@ def test_a_file_that_changed_is_parsed_again(
     with capture_logs() as logs:
         assert small(place) == before
     assert parsing() == 1
-    assert [one["reason"] for one in logs] == ["they are of another version"]
+    assert [one["reason"] for one in logs] == ["they are from another version"]
     with capture_logs() as logs:
         assert small(place) == before
     assert (parsing(), logs) == (0, [])
@@ -125,4 +125,4 @@ def test_where_nothing_can_be_kept_rules_are_parsed(tmp_path: Path, trouble: str
         place.mkdir()
     with capture_logs() as logs, contextlib.suppress(FileNotFoundError):
         assert small(place) == small(tmp_path / "elsewhere")
-    assert any("not kept" in one["event"] for one in logs)
+    assert any("could not be cached" in one["event"] for one in logs)

@@ -142,7 +142,7 @@ def test_a_broken_list_of_the_vocabulary_refuses_every_rule_that_names_it(tmp_pa
         (RULE.encode("utf-16"), "not UTF-8"),
         (b"- id: \x00", "control characters"),
         (b"- id: a\n\tb: c\n", "line 2"),
-        (b"- {id: a-b, id: c-d}", "line 1: 'id' stands twice"),
+        (b"- {id: a-b, id: c-d}", "line 1: 'id' is listed twice"),
         (b"a: 1\n", "a list of rules"),
         (b"- &a [*a]\n", "line 1"),
         (b"[" * 60, "nested too deeply"),

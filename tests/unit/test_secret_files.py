@@ -48,7 +48,7 @@ def test_other_reasons_are_told_in_words(tmp_path: Path) -> None:
     """A folder, a file of somebody else, one that is no text."""
     kept = tmp_path / "binary"
     kept.write_bytes(b"\xff\xfe")
-    for path, said in ((tmp_path, f"{tmp_path} is a folder"), (kept, f"the file {kept} holds something")):
+    for path, said in ((tmp_path, f"{tmp_path} is a folder"), (kept, f"the file {kept} is not a text file")):
         found = connect(settings_of(jira=[{**TABLES[0][1], "token_file": str(path)}]))
         assert said in found.broken["jira"]
-    assert unreadable(kept, PermissionError()) == f"the user that Andon runs as may not read the file {kept}"
+    assert unreadable(kept, PermissionError()) == f"the user who runs Andon may not read the file {kept}"

@@ -62,7 +62,7 @@ def test_patterns_read_topics_and_paths() -> None:
 @pytest.mark.parametrize("pattern", ["{plant}/x", "{area}/{area}", "{area", "a}b", "{}"])
 def test_a_pattern_that_means_nothing_is_refused(pattern: str) -> None:
     """With a sentence that names it."""
-    with pytest.raises(ValueError, match="holds"):
+    with pytest.raises(ValueError, match="contains"):
         PlacePattern(pattern)
 
 

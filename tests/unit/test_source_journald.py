@@ -222,5 +222,5 @@ async def test_no_journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A sentence."""
     monkeypatch.setenv("PATH", str(tmp_path))
     [source] = sources_of(load_settings(data_dir=tmp_path, journald="on"))
-    with pytest.raises(ConfigError, match="which this machine lacks"):
+    with pytest.raises(ConfigError, match="which this machine does not have"):
         await source.run(kept_outlet()[0])

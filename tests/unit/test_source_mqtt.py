@@ -197,7 +197,7 @@ async def test_what_is_refused_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         await peer.writer.drain()
 
     for script, sentence in (
-        (grudging, "let us subscribe to plant/#"),
+        (grudging, "refused the subscription to plant/#"),
         (lower, "only QoS 0"),
         (closed, "not authorized"),
     ):
@@ -223,7 +223,7 @@ async def test_many_topics_are_asked_for_in_parts(tmp_path: Path) -> None:
     topics = [f"plant/{number}" for number in range(20)]
     async with scripted(script) as url, hearing(tmp_path, url, topics=topics) as (outlet, _):
         await until(lambda: outlet.counts.trouble is not None and len(answered) == 2, "the refusal")
-        assert "subscribe to plant/16, plant/17, plant/18, plant/19:" in (outlet.counts.trouble or "")
+        assert "refused the subscription to plant/16, plant/17, plant/18, plant/19:" in (outlet.counts.trouble or "")
 
 
 async def test_old_state_is_taken_once(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ async def test_a_bad_broker_is_left_and_asked_again(tmp_path: Path, monkeypatch:
         running.cancel()
         await asyncio.wait({running})
         assert url in troubles[0]
-        assert "see whether the broker runs" in troubles[0]
+        assert "check that the broker is running" in troubles[0]
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ def test_devices_and_errors_are_read() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "no XML"),
+        (b"", "XML that cannot be read"),
         (b"<html></html>", "a document of html"),
-        (b"<MTConnectStreams>", "no XML"),
+        (b"<MTConnectStreams>", "XML that cannot be read"),
         (b"<!DOCTYPE x><MTConnectStreams/>", "document type"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><MTConnectStreams>&a;</MTConnectStreams>', "document type"),
         (b"<MTConnectStreams>" + b"<a>" * 100, "nested"),
-        (b'<?xml version="1.0" encoding="nonsense"?><MTConnectStreams/>', "can be read"),
+        (b'<?xml version="1.0" encoding="nonsense"?><MTConnectStreams/>', "cannot be read"),
     ],
 )  # fmt: skip
 def test_what_is_no_document_is_refused(data: bytes, said: str) -> None:
@@ -105,7 +105,7 @@ def test_a_stream_in_pieces_has_the_same_parts(bodies: list[bytes], length: bool
 def test_a_stream_that_lies_about_lengths_is_refused() -> None:
     with pytest.raises(PeerLost, match="announces"):
         Parts(b"mark").feed(b"--mark\r\nContent-length: %d\r\n\r\n" % (DOCUMENT_MAX + 1))
-    with pytest.raises(PeerLost, match="no part"):
+    with pytest.raises(PeerLost, match="a part of the agent's stream is missing"):
         Parts(b"mark").feed(b"x" * (HEAD_MAX + 1))
 
 
@@ -200,9 +200,9 @@ def test_a_gap_and_another_instance_are_noticed() -> None:
         return _missed(read_document(data), 1, 10)
 
     assert missed(streams(first=1, following=12)) is None
-    assert missed(streams(first=15, following=20)) == ("the agent's buffer begins behind what was heard last", 5)
-    assert missed(streams(instance=2)) == ("the agent was started anew", 0)
-    assert missed(ERROR) == ("the agent's buffer begins behind what was heard last", 1)
+    assert missed(streams(first=15, following=20)) == ("the agent's buffer starts after what Andon last received", 5)
+    assert missed(streams(instance=2)) == ("the agent was restarted", 0)
+    assert missed(ERROR) == ("the agent's buffer starts after what Andon last received", 1)
     with pytest.raises(PeerLost, match="MTConnectDevices"):
         missed(PROBE)
 
@@ -211,10 +211,10 @@ def test_a_gap_and_another_instance_are_noticed() -> None:
     ("given", "said"),
     [
         ({"url": "tcp://mill"}, "shdr://host:7878"),
-        ({"url": "shdr://mill:7878/x"}, "leave out"),
-        ({"url": "http://mill:5000?x=1"}, "leave out"),
-        ({"url": "http://me:word@mill:5000"}, "holds a login"),
-        ({"url": "shdr://mill", "events": ["message"]}, "events is for agents"),
+        ({"url": "shdr://mill:7878/x"}, "remove what follows"),
+        ({"url": "http://mill:5000?x=1"}, "remove what follows"),
+        ({"url": "http://me:word@mill:5000"}, "contains a login"),
+        ({"url": "shdr://mill", "events": ["message"]}, "set events only for agents"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], said: str) -> None:

@@ -324,9 +324,9 @@ async def test_an_acknowledgement_is_told_with_its_own_time(tmp_path: Path) -> N
     ("given", "said"),
     [
         ({"url": "http://press-4"}, "opc.tcp://host:4840"),
-        ({"url": "opc.tcp://me:word@press-4"}, "holds a login"),
-        ({"security": "Sign"}, "name a certificate"),
-        ({"severity": (100, 200, 300)}, "falling"),
+        ({"url": "opc.tcp://me:word@press-4"}, "contains a login"),
+        ({"security": "Sign"}, "set certificate"),
+        ({"severity": (100, 200, 300)}, "decreasing"),
         ({"nodes": []}, "nodes"),
     ],
 )

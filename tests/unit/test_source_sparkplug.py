@@ -76,10 +76,10 @@ def test_what_is_cut_off_or_changed_is_refused_at_worst(metrics: list[Any], data
         (b"\x08" + b"\xff" * 10 + b"\x01", "longer than ten bytes"),
         (b"\x0b", "wire type 3"),
         (b"\x00\x00", "number 0"),
-        (block(1, b"abc"), "field 1 is no number"),
-        (block(2, number(1, 5)), "field 1 is no message"),
-        (block(2, block(1, b"\xff")), "no UTF-8"),
-        (block(2, block(13, b"12345678")), "no real number"),
+        (block(1, b"abc"), "field 1 is not a number"),
+        (block(2, number(1, 5)), "field 1 is not a message"),
+        (block(2, block(1, b"\xff")), "not UTF-8"),
+        (block(2, block(13, b"12345678")), "not a real number"),
     ],
 )
 def test_why_it_is_refused(data: bytes, reason: str) -> None:

@@ -330,14 +330,14 @@ async def test_a_port_that_is_taken() -> None:
             if kind == socket.SOCK_STREAM:
                 other.listen()
             [source] = sources_of(load_settings(**{setting: other.getsockname()[1]}))
-            with pytest.raises(InUseError, match=f"ANDON_{setting.upper()}: another program has 127.0.0.1"):
+            with pytest.raises(InUseError, match=f"ANDON_{setting.upper()}: another program uses 127.0.0.1"):
                 await source.run(kept_outlet()[0])
 
 
 async def test_an_address_that_is_not_ours() -> None:
     """Named with what to do."""
     [source] = sources_of(load_settings(syslog_host="192.0.2.1", syslog_tcp_port=-1, syslog_allow="10.0.0.0/8"))
-    with pytest.raises(ConfigError, match="name an address of this machine"):
+    with pytest.raises(ConfigError, match="set an address of this machine"):
         await source.run(kept_outlet()[0])
 
 
@@ -362,9 +362,9 @@ def test_certificates_that_cannot_be_used(tmp_path: Path, certificates: Path) ->
     [
         ({"syslog_udp_port": 514, "syslog_host": "0.0.0.0"}, "ANDON_SYSLOG_HOST=0.0.0.0 lets the whole network"),
         ({"syslog_tls_port": 6514}, "ANDON_SYSLOG_TLS_PORT needs a certificate"),
-        ({"syslog_allow": "plant"}, "addresses and networks are needed"),
-        ({"syslog": [{"senders": ["a"], "zone": "Mars"}]}, "no time zone"),
-        ({"syslog_udp_port": 1, "syslog": [{"senders": ["a"], "place": "{plant}"}]}, "which is none of"),
+        ({"syslog_allow": "plant"}, "write addresses and networks"),
+        ({"syslog": [{"senders": ["a"], "zone": "Mars"}]}, "not a time zone"),
+        ({"syslog_udp_port": 1, "syslog": [{"senders": ["a"], "place": "{plant}"}]}, "which is not one of"),
         (
             {"syslog_tls_port": 1, "syslog_tls_cert": "c", "syslog_tls_key": "k", "syslog_host": "::"},
             "lets the whole network",

@@ -297,7 +297,7 @@ def test_unshelving(database: Database) -> None:
 def test_absurd_times_are_refused(tmp_path: Path, seconds: float) -> None:
     """A minute at least, a month at most."""
     store_events(tmp_path / "agent.db", [raised(0)])
-    with pytest.raises(StoreError, match="31 days at most"):
+    with pytest.raises(StoreError, match="31 days"):
         change(tmp_path / "agent.db", alarms.shelve, 1, seconds, None, "x", now=T0)
 
 
@@ -317,7 +317,7 @@ def test_notes_and_signatures(database: Database) -> None:
     window = ShiftWindow("early", T0, T0 + 8 * 3600)
     change(database, alarms.sign, window, "A. Meier", '{"n":1}', by="root", now=T0 + 20)
     change(database, alarms.sign, window, "B. Okoro", '{"n":2}', by="root", now=T0 + 30)
-    with pytest.raises(StoreError, match="has signed"):
+    with pytest.raises(StoreError, match="has already signed"):
         change(database, alarms.sign, window, "A. Meier", "{}", by=None, now=T0 + 40)
     with Visitor(database) as visitor:
         assert [(one.text, one.author) for one in visitor.read(alarms.notes, T0, T0 + 3600)] == [

@@ -66,7 +66,7 @@ def test_a_backup_of_postgresql_goes_into_an_empty_database_only(
     assert made.status == 0, made.err
     assert made.json["dump"] is True
     assert andon("restore", str(tmp_path / "b.tar.gz"), "--check").status == 0
-    for place, said in ((wrong.url, "nothing is deleted: make an empty one"), ("", "holds a PostgreSQL database")):
+    for place, said in ((wrong.url, "nothing: create an empty one"), ("", "contains a PostgreSQL database")):
         refused = Commands(tmp_path / "other", capsys, DB_PATH=place)("restore", str(tmp_path / "b.tar.gz"))
         assert refused.status == 1
         assert said in refused.err
@@ -85,6 +85,8 @@ def test_programs_that_are_missing_or_fail_are_told(
     with pytest.raises(StoreUnavailable, match="pg_restore failed"):
         dump.check_dump(tmp_path / "d")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StoreUnavailable, match=r"pg_dump is not installed.*postgresql-client"):
+    with pytest.raises(
+        StoreUnavailable, match=r"pg_dump copies PostgreSQL databases and is not installed.*postgresql-client"
+    ):
         dump.dump_database(address, tmp_path / "e")
     assert not (tmp_path / "e").exists()

@@ -247,7 +247,7 @@ async def test_targets_that_are_connected_no_more_are_given_up(database: Databas
         assert await store.write(deliveries.give_up_strangers, ["plant"], NOW, NOW) == []
         assert await store.write(deliveries.give_up_strangers, ["plant"], NOW + 1, NOW + 1) == [one]
         failed = await store.read(actions.action, one)
-        assert failed.last_error == "no connected system is called gone any more: connect it again and retry"
+        assert failed.last_error == "the system gone is no longer connected: connect it again and retry"
         (entry,) = await store.read(audit.entries, 5, "action.fail")
         assert (entry.actor, entry.subject) == ("andon", f"action {one}")
 

@@ -113,11 +113,11 @@ def test_a_provisional_text_moves_with_the_question(database: Database) -> None:
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL")], [])
-            await store.write(queue.postpone, await claimed(store), "away", NOW, an_answer("for now", Rung.PLAYBOOK))
+            await store.write(queue.postpone, await claimed(store), "away", NOW, an_answer("meanwhile", Rung.PLAYBOOK))
             await store.record([], [], [joined("b")])
             found = await analysis_of(store, 1)
             assert found is not None
-            assert (found.text, found.provisional, found.status) == ("for now", True, "pending")
+            assert (found.text, found.provisional, found.status) == ("meanwhile", True, "pending")
             assert await store.read(queue.explained_waiters, 10, NOW) == []
             await store.write(queue.finish, await claimed(store), an_answer("final"), NOW)
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["final"] * 2
@@ -241,15 +241,15 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(database: Database) -> N
         lambda: change(database, problems.resolve, 9, "x", None, None, NOW),
         lambda: change(database, problems.reanalyze, 9),
     ):
-        with pytest.raises(NotFound, match="no pattern 9 in"):
+        with pytest.raises(NotFound, match="no problem 9 in"):
             wrong()
     with pytest.raises(StoreError, match="not merged into another"):
         change(database, problems.split, 1)
     with pytest.raises(StoreError, match="into itself"):
         change(database, problems.merge, 1, 1)
-    with pytest.raises(StoreError, match="needs a fix"):
+    with pytest.raises(StoreError, match="needs a text"):
         change(database, problems.resolve, 1, "  ", None, None, NOW)
-    with Visitor(database) as visitor, pytest.raises(NotFound, match="no pattern 9"):
+    with Visitor(database) as visitor, pytest.raises(NotFound, match="no problem 9"):
         visitor.read(problems.hosts_of, 9)
 
 

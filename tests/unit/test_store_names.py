@@ -118,7 +118,7 @@ def test_more_names_than_are_told_apart(new_database: Callable[[], Database]) ->
         for number in (0, 299, 399):
             query = visitor.read(names.read, LogQuery(machine=f"M-{number}")).query
             assert len(visitor.read(search.find, query)) == 1
-        with pytest.raises(NotFound, match="too many machines to count this one by itself"):
+        with pytest.raises(NotFound, match="too many machines to count this one separately"):
             visitor.read(counts.activity, 0.0, 2e9, Place("machine", "M-399"))
         assert "there are at least 404, the nearest: M-40, " in _error(visitor, LogQuery(machine="M-400"))
 

@@ -32,7 +32,7 @@ def test_a_user_from_the_first_day_to_the_last(do: Do) -> None:
     made = do(people.add, "  Jörg   Müller ", "h1", Role.OPERATOR, "root", now=10.0)
     assert (made.name, made.role, made.created) == ("Jörg Müller", "operator", 10.0)
     for name in ("jörg müller", "JO\u0308RG MÜLLER", "Ｊörg Müller"):
-        with pytest.raises(StoreError, match="there is a user Jörg Müller already"):
+        with pytest.raises(StoreError, match="the user Jörg Müller already"):
             do(people.add, name, "h2", Role.VIEWER, "root", now=11.0)
     user = do(people.stored, "JÖRG MÜLLER")
     assert do(people.log_in, user, "d1", "c1", None, "192.0.2.7", now=20.0)
@@ -82,7 +82,7 @@ def test_a_session_ends_by_its_times_and_by_the_next_one(do: Do) -> None:
 def test_a_token_holds_until_it_is_revoked(do: Do) -> None:
     """Under a name of its own, which is free again then."""
     made = do(people.add_token, "Grafana", "d1", Role.VIEWER, "root", now=1.0)
-    with pytest.raises(StoreError, match="there is a token grafana already"):
+    with pytest.raises(StoreError, match="the token grafana already"):
         do(people.add_token, "grafana", "d2", Role.VIEWER, "root", now=2.0)
     do(people.token_used, made.id, now=3.0)
     assert do(people.token_of, "d1").last_used == 3.0

@@ -187,7 +187,7 @@ def test_only_so_many_references_wait(tmp_path: Path, monkeypatch: pytest.Monkey
             assert (first.references, second.references, second.unfetched, second.stored) == (1, 1, 2, 3)
             assert (await store.read(search.log_or_none, 2)).notes is None  # type: ignore[union-attr]
             assert (await store.read(search.log_or_none, 4)).notes == (  # type: ignore[union-attr]
-                "images[1] (shots/1.png) not kept: 2 pictures wait to be fetched already"
+                "images[1] (shots/1.png) not kept: 2 pictures are already waiting to be fetched"
             )
 
     asyncio.run(work())

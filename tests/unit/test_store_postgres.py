@@ -135,10 +135,10 @@ def test_a_database_that_is_not_for_us_is_refused_and_left_alone(server: Cluster
     with server.admin(hidden.url.rpartition("/")[2]) as connection:
         connection.execute("DROP SCHEMA public")
     for address, kind, words in (
-        (newer, StoreTooNew, f"revision 9999 .* knows {HEAD}"),
-        (foreign, StoreUnavailable, r"another program \(it holds customers\)"),
+        (newer, StoreTooNew, f"revision 9999, but this Andon supports revisions up to {HEAD}"),
+        (foreign, StoreUnavailable, r"another program \(it contains customers\)"),
         (closed, StoreUnavailable, "GRANT CREATE, USAGE ON SCHEMA"),
-        (hidden, StoreUnavailable, "has no schema we may use"),
+        (hidden, StoreUnavailable, "has no schema that Andon may use"),
         (latin, StoreUnavailable, "encoding LATIN1"),
     ):
         with pytest.raises(kind, match=words) as caught:
@@ -226,7 +226,7 @@ def test_a_claim_waits_for_no_writer_and_skips_what_another_claims(address: Post
                 job = await store.write(queue.claim, "me", 60, NOW)
                 assert job is not None
                 assert job.fingerprint == "b"
-                with pytest.raises(StoreUnavailable, match="being written by another Andon"):
+                with pytest.raises(StoreUnavailable, match="locked by another Andon"):
                     await store.write(queue.finish, job, an_answer(), NOW)
             await store.write(queue.finish, job, an_answer(), NOW)
             job = await store.write(queue.claim, "me", 60, NOW)
@@ -274,7 +274,7 @@ def test_recording_goes_on_after_the_server_was_killed(server: Cluster) -> None:
             assert (await store.read(counts.sizes)).logs == 4000
 
     asyncio.run(work())
-    assert all("does not answer" in text or "is stopping or starting" in text for text in failures)
+    assert all("does not answer" in text or "is starting or stopping" in text for text in failures)
     assert not any("\n" in text or PASSWORD in text for text in failures)
     assert query(address, "SELECT count(*), count(DISTINCT seq) FROM logs") == [(4000, 4000)]
     assert query(address, "SELECT sum(count) FROM patterns") == [(4000,)]
@@ -305,11 +305,11 @@ def test_a_server_that_refuses_says_what_to_do_and_no_secret(server: Cluster) ->
     cases: list[tuple[PostgresAddress, str]] = [
         (PostgresAddress.parse("postgresql://u:hush@127.0.0.1:9/andon"), "does not answer: check that the server runs"),
         (PostgresAddress.parse("postgresql://u:hush@no-such-host.invalid/andon"), "DB_PATH"),
-        (server.address(name, password="hush"), "refuses the user or password"),
-        (server.address(name, user="nobody", password="hush"), "refuses the user or password"),
+        (server.address(name, password="hush"), "rejected the user or password"),
+        (server.address(name, user="nobody", password="hush"), "rejected the user or password"),
         (server.address("missing"), "does not exist: create it"),
-        (server.address(name, user="crowd", password="hush"), "takes no more connections"),
-        (server.address(name, user="standby", password="hush"), "takes no writes"),
+        (server.address(name, user="crowd", password="hush"), "accepts no more connections"),
+        (server.address(name, user="standby", password="hush"), "accepts no writes"),
     ]
     for address, words in cases:
         with pytest.raises(StoreUnavailable, match=words) as caught:
@@ -361,7 +361,7 @@ def test_a_question_to_the_history_that_takes_too_long_is_ended(
 
 def test_an_address_that_libpq_cannot_read_is_a_mistake_in_the_settings() -> None:
     """Without its own words, which may quote a password."""
-    with pytest.raises(ConfigError, match="percent-encoding") as caught:
+    with pytest.raises(ConfigError, match="percent-encoded") as caught:
         prepare(PostgresAddress.parse("postgresql://u:hu%zzsh@db/andon"), durability="normal")
     assert "hu%" not in str(caught.value)
 
@@ -382,10 +382,10 @@ def test_without_the_driver_the_extra_is_named() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (psycopg.errors.DiskFull("could not extend file"), StoreFull, "free some disk space on its server"),
+        (psycopg.errors.DiskFull("could not extend file"), StoreFull, "free some on its server"),
         (psycopg.errors.TooManyConnections("x"), StoreUnavailable, "max_connections"),
         (psycopg.errors.DeadlockDetected("x"), StoreUnavailable, "try again"),
-        (psycopg.errors.AdminShutdown("terminating"), StoreUnavailable, "stopping or starting"),
+        (psycopg.errors.AdminShutdown("terminating"), StoreUnavailable, "starting or stopping"),
         (psycopg.errors.DataCorrupted("x"), StoreUnavailable, "may be damaged"),
         (psycopg.errors.IoError("x"), StoreUnavailable, "its disk"),
         (psycopg.errors.UniqueViolation("x"), type(None), ""),
@@ -440,7 +440,7 @@ def test_a_full_disk_stops_recording_until_there_is_room(server: Cluster, small_
                     refused = str(error)
                     break
             assert refused is not None
-            assert "no room is left for the database postgresql://andon@" in refused
+            assert "no disk space is left for the database postgresql://andon@" in refused
             assert (await store.read(counts.sizes)).logs == start - 1
             subprocess.run(["mount", "-o", "remount,size=96m", small_disk], check=True)  # noqa: ASYNC221 - a moment
             await store.probe()

@@ -229,7 +229,7 @@ def test_a_missing_foreign_or_untaken_database_says_what_to_do(tmp_path: Path) -
     with pytest.raises(StoreUnavailable, match="start `andon run` or set DB_PATH"):
         change(tmp_path / "none.db", recording.mark_retried, 1, "2025-01-15T03:00:00.000Z")
     for name, table, hint in (
-        ("reference.db", REFERENCE_TABLE, "takes it over"),
+        ("reference.db", REFERENCE_TABLE, "imports it"),
         ("other.db", "CREATE TABLE other (x)", "belongs to another program"),
     ):
         query(tmp_path / name, table)

@@ -412,7 +412,7 @@ def test_a_full_disk_stops_recording_until_there_is_room(tmp_path: Path) -> None
         async with opened(tmp_path / "agent.db") as store:
             await store.record([a_log(1000)], [])
             _limit_pages(store, 20)
-            with pytest.raises(StoreFull, match=r"no room is left for the database .* free some disk space") as caught:
+            with pytest.raises(StoreFull, match=r"no disk space is left for the database .* free some") as caught:
                 await store.record(big, [])
             assert "\n" not in str(caught.value)
             with pytest.raises(StoreFull):

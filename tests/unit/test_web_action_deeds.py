@@ -62,7 +62,7 @@ async def test_a_ticket_is_proposed_and_approved_as_it_was_shown(database: Datab
         assert (proposed.status, proposed.proposed_by, proposed.problem_id) == (ActionStatus.PROPOSED, "kim", 1)
         assert isinstance(proposed.order.arguments, OpenTicket)
         assert proposed.order.arguments.where == "OPS"
-        with pytest.raises(StoreError, match="not what was shown"):
+        with pytest.raises(StoreError, match="changed since it was shown"):
             await operations.approve_action(proposed.id, "lee", "0" * 64)
         approved = await operations.approve_action(proposed.id, "lee", proposed.digest)
         assert (approved.status, approved.decided_by) == (ActionStatus.APPROVED, "lee")
@@ -76,7 +76,7 @@ async def test_what_may_not_be_proposed_is_said(database: Database, settings: Se
     async with _operations(database, settings) as (operations, _, changes, service):
         await operations.propose(1, "plant", "ticket", "kim")
         for words, expected in (
-            ((1, "plant", "ticket", "lee"), "was proposed already, as action 1"),
+            ((1, "plant", "ticket", "lee"), "has already been proposed, as action 1"),
             ((1, "jira", "ticket", "lee"), "no connected system is called 'jira'; there are: plant"),
             ((1, "plant", "event", "lee"), "plant takes no events"),
             ((1, "plant", "message", "lee", "", "HR"), "may not write to 'HR'"),
@@ -113,8 +113,8 @@ async def test_actions_are_declined_retried_and_settled(database: Database, sett
                 await store.write(deliveries.unsure, job, "no answer came")
         for ref, said in (
             (" ", "name the ticket as plant does, so that it is not opened twice"),
-            ("javascript:alert(1)", "plant calls nothing 'javascript:alert.1.': write the name it has there"),
-            ("https://plant.example/browse/OPS-7", "plant calls nothing 'https:"),
+            ("javascript:alert(1)", "plant has nothing called 'javascript:alert.1.': write its name there"),
+            ("https://plant.example/browse/OPS-7", "plant has nothing called 'https:"),
         ):
             with pytest.raises(ActionRefused, match=said):
                 await operations.settle_action(two.id, ref, "kim")

@@ -178,7 +178,7 @@ def test_a_service_of_another_user_is_recognised_by_its_answer(monkeypatch: pyte
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         monkeypatch.setattr(whereabouts, "USUAL_PORT", server.server_port)
-        assert "of another user it seems: ask as that user" in whereabouts.start_advice()
+        assert "seems to belong to another user" in whereabouts.start_advice()
         server.socket.close()
         assert whereabouts.start_advice() == "start `andon run`"
 
@@ -278,10 +278,10 @@ def test_settings_that_may_not_be_read_are_one_sentence() -> None:
             text=True,
             check=False,
         )
-    both = "may be read by root and the group root only: put `sudo -u {} andon …` in place of `andon …`, or become a member"
+    both = "may be read by root and the group root only: put `sudo -u {} andon …` in place of `andon …`, or join the"
     assert done.stderr.splitlines() == [
-        f"andon: the settings in {etc}/.env {both.format('andon')} of the group and log in anew",
-        f"andon: the settings in .env {both.format('root')} of the group and log in anew",
+        f"andon: the settings in {etc}/.env {both.format('andon')} group and log in again",
+        f"andon: the settings in .env {both.format('root')} group and log in again",
         "andon: the settings in andon.toml may be read by root only: put `sudo -u root andon …` in place of `andon …`",
     ]
     assert done.returncode == 0

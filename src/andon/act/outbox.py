@@ -89,7 +89,7 @@ class Outbox:
             try:
                 await asyncio.shield(self._store.write(_lane.release, self._owner, counted=False))
             except StoreError as error:
-                log.warning("actions in hand stay leased until their lease ends", error=str(error))
+                log.warning("actions being sent stay reserved until their lease ends", error=str(error))
 
     async def settle(self, seconds: float) -> None:
         """Before the end: take up nothing more, and give what is on its way ``seconds`` to be answered."""
@@ -111,7 +111,7 @@ class Outbox:
         said = []
         if unsure:
             verb = "needs" if unsure == 1 else "need"
-            said.append(f"{counted(unsure, 'action')} {verb} a word from a person: see Actions")
+            said.append(f"{counted(unsure, 'action')} {verb} a decision by a person: see Actions")
         if failed := sum(self._seen.failed.values()):
             said.append(f"{counted(failed, 'action')} failed in the last 24 hours: see Actions")
         for one in found:

@@ -24,11 +24,13 @@ def read_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text or "{}", parse_constant=_no_json, object_pairs_hook=_once)
     except RecursionError:
-        raise ActionRefused(f"the arguments lie deeper in one another than the {DEPTH_MAX} levels sent") from None
+        raise ActionRefused(
+            f"the arguments are nested more than {DEPTH_MAX} levels deep, the limit for sending"
+        ) from None
     except ValueError as error:
-        raise ActionRefused(f"the arguments are no JSON: {error}") from None
+        raise ActionRefused(f"the arguments are not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ActionRefused('the arguments are no JSON object: write them as {"name": "value"}')
+        raise ActionRefused('the arguments are not a JSON object: write them as {"name": "value"}')
     demand_json(value)
     return value
 
@@ -47,19 +49,19 @@ def demand_json(value: Any) -> None:
     """Raises ActionRefused for what JSON cannot say, or what is larger or deeper than anything that is sent."""
     _demand(value, 0)
     if (size := len(json.dumps(value, ensure_ascii=False).encode())) > BYTES_MAX:
-        raise ActionRefused(f"{size:,} bytes of values are too many to be sent: {BYTES_MAX:,} at most, nothing is cut")
+        raise ActionRefused(f"{size:,} bytes of values are too many to send: at most {BYTES_MAX:,}, and none are cut")
 
 
 def _demand(value: Any, depth: int) -> None:
     if isinstance(value, str):
         _demand_text(value)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ActionRefused(f"a number is {value}, which JSON has not: write it as text, or leave it out")
+        raise ActionRefused(f"a number is {value}, which JSON cannot represent: write it as text, or remove it")
     elif isinstance(value, int) and value not in _INTEGERS:
         raise ActionRefused("a whole number has more than 64 bits: write it as text")
     elif isinstance(value, dict | list | tuple):
         if depth >= DEPTH_MAX:
-            raise ActionRefused(f"values lie deeper in one another than the {DEPTH_MAX} levels that are sent")
+            raise ActionRefused(f"values are nested more than {DEPTH_MAX} levels deep, the limit for sending")
         for name in value if isinstance(value, dict) else ():
             _demand_text(name)
         for inner in value.values() if isinstance(value, dict) else value:
@@ -71,10 +73,12 @@ def _demand_names(value: Any, redactor: Redactor) -> None:
     if isinstance(value, dict):
         told = {redactor.clean(name, BYTES_MAX) for name in value}
         if len(told) < len(value):
-            raise ActionRefused("two names are the same without secrets and invisible signs in them: correct them")
+            raise ActionRefused(
+                "two names are the same once secrets and invisible characters are removed: correct them"
+            )
         for name in (*value, *told):
             if len(name) > KEY_MAX:
-                raise ActionRefused(f"the name {name!r:.60} is too long to be sent: {KEY_MAX} characters at most")
+                raise ActionRefused(f"the name {name!r:.60} is too long to send: at most {KEY_MAX} characters")
     if isinstance(value, dict | list | tuple):
         for inner in value.values() if isinstance(value, dict) else value:
             _demand_names(inner, redactor)
@@ -82,11 +86,11 @@ def _demand_names(value: Any, redactor: Redactor) -> None:
 
 def _demand_text(text: str) -> None:
     if is_unfit(text):
-        raise ActionRefused(f"the text {ascii(text)[:60]} holds a NUL or half a character: leave it out")
+        raise ActionRefused(f"the text {ascii(text)[:60]} contains a NUL or half a character: remove it")
 
 
 def _no_json(name: str) -> None:
-    raise ValueError(f"{name} is no number that JSON has")
+    raise ValueError(f"{name} is not a number that JSON has")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,5 +98,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {ascii(twice)[:60]} stands there twice")
+        raise ValueError(f"the name {ascii(twice)[:60]} is used twice")
     return made

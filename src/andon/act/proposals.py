@@ -96,7 +96,7 @@ class Proposals:
             covered = follow_ups.covered(self._settings, connector.abilities)
             rendered = msgspec.structs.replace(rendered, notes=(*rendered.notes, *covered))
         if (size := sum(len(one.body.encode()) for one in rendered.requests)) > SENT_MAX:
-            raise ActionRefused(f"{wanted.target}: {size:,} bytes are too large to be sent: {SENT_MAX:,} at most")
+            raise ActionRefused(f"{wanted.target}: {size:,} bytes are too many to send: at most {SENT_MAX:,}")
         new = NewAction(
             target=wanted.target,
             order=order,
@@ -155,9 +155,9 @@ def _demand_no_ticket(connection: Connection, wanted: Wanted) -> None:
     if waiting is not None:
         proposed = actions.action(connection, waiting).status is ActionStatus.PROPOSED
         stands = (
-            "was proposed already, as action {}: approve or decline that one"
+            "has already been proposed, as action {}: approve or decline that one"
             if proposed
-            else "is on its way, as action {}"
+            else "is already being sent, as action {}"
         )
         raise ActionRefused(f"a ticket for problem {wanted.problem_id} at {wanted.target} {stands.format(waiting)}")
 
@@ -177,7 +177,7 @@ def demand_place(connector: Connector, arguments: Arguments) -> None:
     if where and where not in allowed:
         listed = ", ".join(allowed) or "none"
         raise ActionRefused(
-            f"{connector.name} may not write to {where!r:.60}; the settings allow: {listed}: correct them, or name "
+            f"{connector.name} may not write to {where!r:.60}; the settings allow: {listed}: correct them, or choose "
             "another place"
         )
 

@@ -18,7 +18,7 @@ def mistakes(settings: Settings, connectors: Mapping[str, Connector]) -> Iterato
         told = [connectors[name] for name in (*route.to, *route.escalate_to) if name in connectors]
         for one in told:
             if not {Operation.MESSAGE, Operation.EVENT} & one.abilities.keys():
-                yield f"{who} tells {one.name}, which takes neither messages nor events: name another system"
+                yield f"{who} names {one.name}, which accepts neither messages nor events: name another system"
         if route.where and not any(route.where in one.places for one in told):
             listed = ", ".join(sorted({place for one in told for place in one.places})) or "none"
             yield f"{who} names the place {route.where!r:.60}, which none of its systems has; there are: {listed}"

@@ -46,5 +46,5 @@ def _named(connector: Connector | None, found: Action, said: str) -> str:
     if ref is None:
         example = connector.ref_example if connector is not None else ""
         such = f", such as {example}" if example else ""
-        raise ActionRefused(f"{found.target} calls nothing {said!r:.80}: write the name it has there{such}")
+        raise ActionRefused(f"{found.target} has nothing called {said!r:.80}: write its name there{such}")
     return ref

@@ -169,7 +169,7 @@ class Lane:
         elif (held := await self._known_ticket(action)) is not None:
             await self._done(action, held)
         elif not sent and (due := await self._after_another(action, ability)) > self.clock():
-            words = f"an earlier try may still show up in {self.connector.name}: it is looked for first"
+            words = f"an earlier attempt may still appear in {self.connector.name}: Andon looks for it first"
             await self._keep(_lane.postpone, action, words, due, unsent=True)
         elif not (sent or action.operation is Operation.OPEN_TICKET) or not await self._found(action):
             await self._send(action, ability)
@@ -177,7 +177,7 @@ class Lane:
     def _unfit(self, action: Action) -> str | None:
         """Why an approved action must not go out as it stands; None where it may."""
         if action.rendered.digest != action.digest:
-            return "what is stored is not what was approved, and it is not sent: propose it anew"
+            return "the stored action differs from what was approved, so it is not sent: propose it again"
         if action.operation not in self.connector.abilities:
             return str(unable(self.connector, action.operation))
         try:
@@ -193,7 +193,7 @@ class Lane:
         if action.operation is not Operation.OPEN_TICKET or action.problem_id is None:
             return None
         ticket = await self.store.read(actions.open_ticket, action.problem_id, action.target)
-        return None if ticket is None else Receipt(ticket.ref, ticket.url, "the problem has this ticket already")
+        return None if ticket is None else Receipt(ticket.ref, ticket.url, "the problem already has this ticket")
 
     async def _after_another(self, action: Action, ability: Ability) -> float:
         """From when on the service's search tells of what another action for the same ticket may have made there: one
@@ -242,7 +242,7 @@ class Lane:
                 self._well()
                 await self._ask_a_person(
                     action,
-                    f"{before.rstrip('.')}; {name} knows nothing of it: look there, then say here whether it was done",
+                    f"{before.rstrip('.')}; {name} has no record of it: look there, then say here whether it was done",
                 )
 
     async def _send(self, action: Action, ability: Ability) -> None:
@@ -279,7 +279,7 @@ class Lane:
         except ConfigError as error:  # a secret that cannot be read says so when it is needed
             raise ActionRefused(str(error)) from error
         except TimeoutError as error:
-            raise OutcomeUnknown(f"{name} was not done within {self._within:g} s") from error
+            raise OutcomeUnknown(f"{name} was not finished within {self._within:g} s") from error
         except Exception as error:  # whatever a stranger's code raises: one action of one target, and no other
             log.exception("connector failed", target=name)
             raise _Broken(f"the connector of {name} failed ({clean(str(error), 200)}): see Andon's log") from error
@@ -305,7 +305,7 @@ class Lane:
         words = clean(reason, _WORDS_MAX)
         if await self._keep(_lane.unsure, action, words):
             self._count("unsure")
-        log.warning("nobody knows what became of an action", action=action.id, target=action.target, reason=words)
+        log.warning("it is unknown whether an action was done", action=action.id, target=action.target, reason=words)
         self.told()
 
     async def _give_up(self, action: Action, *, looks: bool) -> None:
@@ -313,11 +313,11 @@ class Lane:
         hours = round(self.patience / 3_600)
         within = counted(hours // 24, "day") if hours and hours % 24 == 0 else counted(max(hours, 1), "hour")
         last = f": {action.last_error}" if action.last_error else ""
-        words = f"{self.connector.name} did not take it within {within}, and it is not tried any more{last}"
+        words = f"{self.connector.name} did not accept it within {within}, and Andon no longer retries it{last}"
         if looks:
             await self._ask_a_person(action, f"{words}; it may have been done once")
         else:
-            more = "" if action.sent_at is None else "; an earlier try may have reached it"
+            more = "" if action.sent_at is None else "; an earlier attempt may have reached it"
             await self._fail(action, words + more)
 
     async def _away(self, action: Action, error: ActionError, earliest: float = 0.0) -> None:
@@ -339,7 +339,7 @@ class Lane:
             await self._keep(_lane.postpone, action, words, max(self._settled(sent_at, ability), now + ability.settled))
             return
         if isinstance(error, _Broken) and action.attempts >= BROKEN_TRIES:
-            await self._fail(action, f"{words}; an earlier try may have reached {self.connector.name}")
+            await self._fail(action, f"{words}; an earlier attempt may have reached {self.connector.name}")
             return
         pause = self._ill(words)
         if action.attempts >= STUBBORN:  # it may be this one's fault: others go first
@@ -354,7 +354,9 @@ class Lane:
             try:
                 return await asyncio.shield(self.store.write(work, *args, **kwargs))
             except StoreError as error:
-                log.error("what came of an action waits for the database", target=self.connector.name, error=str(error))
+                log.error(
+                    "the result of an action waits for the database", target=self.connector.name, error=str(error)
+                )
                 await asyncio.sleep(TROUBLE)
 
     def _count(self, outcome: str) -> None:
@@ -377,7 +379,7 @@ class Lane:
         """The target answers."""
         self._failures = 0
         if self.trouble is not None:
-            log.info("actions go out again", target=self.connector.name)
+            log.info("actions are sent again", target=self.connector.name)
         self.trouble = self.away_since = self.next_try = None
 
     def described(self, counts: dict[str, int]) -> TargetState:
@@ -401,4 +403,4 @@ class Lane:
         )
 
 
-_NOT_KNOWN = "it was sent, and Andon stopped before the answer came"
+_NOT_KNOWN = "it was sent, and Andon stopped before the answer arrived"

@@ -64,8 +64,8 @@ async def connect_as(settings: Settings, name: str, *, timeout: float = 5.0) -> 
         login = f"it runs with other credentials than those in {login_path(settings)}: correct ANDON_DATA_DIR"
     elif own is None:
         login = (
-            "it demands credentials: set ANDON_NATS_ACCESS, or ANDON_NATS_USER and ANDON_NATS_PASSWORD, as they are "
-            "for `andon run`"
+            "it requires credentials: set ANDON_NATS_ACCESS, or ANDON_NATS_USER and ANDON_NATS_PASSWORD, to the same "
+            "values as for `andon run`"
         )
     url = settings.broker_url_at(settings.nats_port, own)
     return await connect(url, name=name, timeout=timeout, start=start, login=login)
@@ -108,7 +108,8 @@ async def open_feed(settings: Settings, name: str) -> AsyncIterator[tuple[Feed, 
 def _demand_port(settings: Settings) -> None:
     if settings.embedded_broker and settings.nats_port == -1:
         raise ConfigError(
-            "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set the one the service says is ready"
+            "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set it to the port that the service "
+            "reported at its start"
         )
 
 

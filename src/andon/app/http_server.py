@@ -164,7 +164,7 @@ class HttpServer:
             named = self._named
             place = f"cannot listen on {self._host} port {self._wanted} for {named.purpose} ({error.strerror}): "
             if error.errno == errno.EADDRINUSE:
-                raise InUseError(f"{place}stop what uses it or set {named.port}") from None
+                raise InUseError(f"{place}stop the program that uses it or set {named.port}") from None
             if error.errno == errno.EACCES:
                 raise ConfigError(f"{place}set {named.port} to one above 1023") from None
             raise ConfigError(f"{place}set {named.host} to an address of this machine") from None
@@ -189,7 +189,7 @@ class HttpServer:
                 beside.cancel()
                 await asyncio.wait({beside}, timeout=GRACE)
                 if beside.done() and not beside.cancelled() and (error := beside.exception()) is not None:
-                    log.error("what runs beside the HTTP server failed", exc_info=error)
+                    log.error("a task next to the HTTP server failed", exc_info=error)
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """Finish open requests (bounded) and end ``task``, which is running :meth:`run`; idempotent."""

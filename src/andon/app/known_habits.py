@@ -57,6 +57,6 @@ class KnownHabits:
         self._looking = None
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StoreError):
-            log.info("the habits of sources not looked at", reason=str(error))
+            log.info("the usual rhythm of sources could not be checked", reason=str(error))
         elif error is not None:
-            log.error("looking at the habits of sources failed", exc_info=error)
+            log.error("checking the usual rhythm of sources failed", exc_info=error)

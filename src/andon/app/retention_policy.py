@@ -41,6 +41,6 @@ def described(rule: RetentionSettings) -> str:
         parts.insert(0, " or ".join(rule.severity))
     if rule.older_than:
         parts.append(f"older than {rule.older_than}")
-    keep = {"forever": "kept for ever", "sample": "one of each problem and hour kept"}
+    keep = {"forever": "kept forever", "sample": "one of each problem and hour kept"}
     keep["none"] = "deleted" if rule.older_than else "not stored"
     return f"{', '.join(parts) or 'all logs'}: {keep.get(rule.keep, f'kept for {rule.keep}')}"

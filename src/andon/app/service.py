@@ -190,7 +190,7 @@ class Service:
             async with asyncio.timeout(1.0):
                 return await stream.state()  # type: ignore[no-any-return]  # what the start has not come to
         except (BrokerError, TimeoutError) as error:
-            log.info("stream gauges not renewed", error=str(error))
+            log.info("stream metrics not updated", error=str(error))
             return None
 
     def wake_outbox(self) -> None:
@@ -353,7 +353,7 @@ class Service:
             raise first_error(group) from None
         done = preparing.result()
         if done.taken_over:
-            log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
+            log.info("imported the reference system's database", rows=done.taken_over, backup=str(done.backup))
         self.playbook = SitePlaybook(settings.playbook, kept=settings.data_dir / RULES_KEPT)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
@@ -595,7 +595,7 @@ class Service:
             async with asyncio.timeout(1.0):
                 return await self._stream.oldest_waiting(state)
         except (BrokerError, TimeoutError) as error:
-            log.info("the oldest message that waits is not known", error=str(error))
+            log.info("the oldest waiting message is not known", error=str(error))
             return None
 
     async def refresh(self) -> None:
@@ -614,7 +614,7 @@ class Service:
             if self._retainer is not None:
                 await self._retainer.count_others()
         except StoreError as error:
-            log.info("store gauges not renewed", error=str(error))
+            log.info("database metrics not updated", error=str(error))
         else:
             metrics.logs.set(sizes.logs)
             metrics.patterns.set(sizes.patterns)

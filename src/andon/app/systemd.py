@@ -54,7 +54,7 @@ class Systemd:
             self._socket.sendto(text.encode(), self._address)
         except OSError as error:
             if not self._failed:
-                log.warning("systemd is not told", reason=str(error))
+                log.warning("systemd could not be notified", reason=str(error))
             self._failed = True
             return False
         self._failed = False

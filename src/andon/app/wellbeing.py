@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 FRESH, SOURCES_FRESH = 2.0, 10.0
 #: What is older than so many seconds is not shown as if it were so now.
 STALE = 30.0
+#: One of these is in every sentence of a part that found no space.
+_FULL = ("disk space", "room", "disk is full")
 #: Below this much free room on the disk, in bytes, it is nearly full.
 LITTLE_ROOM = 1024**3
 #: So many records that wait in the stream, or one that waits for so many seconds, are a backlog.
@@ -121,7 +123,7 @@ def troubles(signs: Signs) -> list[Trouble]:
 
 
 def _disk(signs: Signs) -> list[Trouble]:
-    full = [sentence for sentence in signs.health.values() if "room" in sentence or "disk is full" in sentence]
+    full = [sentence for sentence in signs.health.values() if any(words in sentence for words in _FULL)]
     if full:
         return [Trouble("disk", "disk full, nothing is recorded", _sentence(full[0]))]
     room = signs.room
@@ -132,7 +134,7 @@ def _disk(signs: Signs) -> list[Trouble]:
         Trouble(
             "disk",
             f"disk nearly full, {left} left",
-            f"Only {left} are free at {room.directory}. Make room: recording stops when the disk is full.",
+            f"Only {left} are free at {room.directory}. Free some disk space: recording stops when the disk is full.",
         )
     ]
 
@@ -298,7 +300,7 @@ class Wellbeing:
             started = None if self._service is None else self._service.started
             self._sources = await self._ask(sources.find, now, usual, started)
         except StoreError as error:
-            log.info("sources not looked at", reason=str(error))
+            log.info("sources could not be checked", reason=str(error))
             return str(error)
         self._sources_at = now
         return None

@@ -26,7 +26,7 @@ RECONNECT_PAUSE = 0.25
 PING_EVERY = 2  # seconds; two unanswered pings mean the broker is gone
 #: The same for a broker of our own: its end closes the connection, and a waiting pull tells sooner that it hangs.
 PING_OWN_EVERY = 10
-PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is away
+PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is not reachable
 FLUSH_TIMEOUT = 10.0
 REPEAT_LOG_AFTER = 30.0
 
@@ -378,7 +378,7 @@ async def connect(
                 await connection.close()
     if connection.refusal.done():
         raise BrokerUnavailable(
-            f"the broker at {connection.address} refuses us ({connection.refusal.result()}): {login}"
+            f"the broker at {connection.address} refused the connection ({connection.refusal.result()}): {login}"
         )
     reason = explained(connection.last_error) if connection.last_error is not None else "no answer"
     raise BrokerUnavailable(f"the broker at {connection.address} does not answer ({reason}): {start}")

@@ -45,35 +45,35 @@ HOUR = 3600 * SECOND
 
 #: Limits of the stream: setting, what Andon sets (-1: none), what even a bounded site needs, what happens beyond it.
 _LIMITS = (
-    ("max_msgs", -1, 10_000, "beyond that the oldest logs are removed, stored or not"),
-    ("max_msgs_per_subject", -1, 10_000, "beyond that the oldest logs are removed, stored or not"),
-    ("max_bytes", -1, 16 << 20, "beyond that the oldest logs are removed, stored or not"),
-    ("max_msg_size", -1, 64 << 10, "larger logs are refused"),
-    ("max_age", MAX_AGE, HOUR, "older logs are removed, stored or not"),
+    ("max_msgs", -1, 10_000, "beyond that the oldest logs are removed, whether stored or not"),
+    ("max_msgs_per_subject", -1, 10_000, "beyond that the oldest logs are removed, whether stored or not"),
+    ("max_bytes", -1, 16 << 20, "beyond that the oldest logs are removed, whether stored or not"),
+    ("max_msg_size", -1, 64 << 10, "larger logs are rejected by the broker"),
+    ("max_age", MAX_AGE, HOUR, "older logs are removed, whether stored or not"),
 )
 #: Settings of the stream with one right value: setting, that value, grade, what another does, whether none can undo it.
 _STREAM: tuple[tuple[str, Any, Grade, str, bool], ...] = (
-    ("sealed", False, "loses", "it takes no log", True),
-    ("allow_msg_counter", False, "loses", "it takes counters and refuses logs", True),
-    ("no_ack", False, "loses", "it confirms no log to whoever sent it", False),
-    ("discard_new_per_subject", False, "loses", "logs are refused while older ones of the subject are there", False),
-    ("storage", "file", "note", "what it holds is gone when the broker stops", True),
-    ("persist_mode", "default", "note", "confirmed logs are lost when the broker is killed", True),
-    ("retention", "limits", "note", "logs that are stored cannot be read again", False),
-    ("allow_rollup_hdrs", False, "note", "a single message may remove all the others", False),
-    ("max_consumers", -1, "note", "Andon's consumers may find no place", False),
-    ("consumer_limits", {}, "note", "they bound Andon's consumer", False),
+    ("sealed", False, "loses", "it accepts no logs", True),
+    ("allow_msg_counter", False, "loses", "it accepts counters and refuses logs", True),
+    ("no_ack", False, "loses", "it does not confirm logs to their senders", False),
+    ("discard_new_per_subject", False, "loses", "logs are refused while older ones of the subject are stored", False),
+    ("storage", "file", "note", "its content is lost when the broker stops", True),
+    ("persist_mode", "default", "note", "confirmed logs are lost if the broker is killed", True),
+    ("retention", "limits", "note", "stored logs cannot be read again", False),
+    ("allow_rollup_hdrs", False, "note", "a single message may remove all others", False),
+    ("max_consumers", -1, "note", "there may be no room for Andon's consumers", False),
+    ("consumer_limits", {}, "note", "they limit Andon's consumer", False),
 )
 #: The same for the consumer. What no update can undo, or what made it pass logs over, is made anew.
 _CONSUMER: tuple[tuple[str, Any, Grade, str, bool], ...] = (
-    ("deliver_subject", "", "loses", "it pushes logs to that subject, where Andon pulls them", True),
-    ("ack_policy", "explicit", "loses", "logs count as stored that are not", True),
-    ("priority_policy", "none", "loses", "it hands logs to members of its groups only", True),
-    ("replay_policy", "instant", "loses", "old logs come no faster than they were sent", True),
-    ("headers_only", False, "loses", "logs come without their content", False),
-    ("backoff", [], "note", "logs are handed out again at its pace", False),
+    ("deliver_subject", "", "loses", "it pushes logs to that subject, but Andon pulls them", True),
+    ("ack_policy", "explicit", "loses", "logs count as stored before they are", True),
+    ("priority_policy", "none", "loses", "it hands out logs only to members of its groups", True),
+    ("replay_policy", "instant", "loses", "old logs arrive no faster than they were sent", True),
+    ("headers_only", False, "loses", "logs arrive without their content", False),
+    ("backoff", [], "note", "the broker decides when logs are handed out again", False),
     ("inactive_threshold", 0, "note", "it is deleted while Andon is away", False),
-    ("mem_storage", False, "note", "a restart of the broker makes it begin again", True),
+    ("mem_storage", False, "note", "it starts over when the broker restarts", True),
 )
 
 
@@ -113,8 +113,8 @@ def _stands(stream: Info, consumer: Info) -> Iterator[Difference]:
     begins, last = consumer["config"].get("opt_start_seq") or 1, stream["state"]["last_seq"]
     floor = max(consumer["ack_floor"]["stream_seq"], begins - 1)
     if floor > last:
-        found = f"begins after sequence {floor}, but the stream ends at {last}, so logs are passed over"
-        yield Difference("consumer", FLOOR, "loses", found, "delete it, Andon makes it again", anew=True)
+        found = f"begins after sequence {floor}, but the stream ends at {last}, so logs are skipped"
+        yield Difference("consumer", FLOOR, "loses", found, "delete it, and Andon creates it again", anew=True)
 
 
 def _of_stream(info: Info, consumer: Info, max_payload: int) -> Iterator[Difference]:
@@ -139,7 +139,7 @@ def _of_stream(info: Info, consumer: Info, max_payload: int) -> Iterator[Differe
         yield _discards_new(config, state)
     if (config.get("duplicate_window") or 0) < LEAST_DUPLICATE_WINDOW and not config.get("mirror"):
         shown = _seconds(config.get("duplicate_window") or 0)
-        effect = "a log that is sent again is kept twice"
+        effect = "a log that is sent again is stored twice"
         change = {"duplicate_window": 120 * SECOND}
         yield Difference(
             "stream", "duplicate_window", "note", f"has duplicate_window {shown}, {effect}", "set it to 2m", 0, change
@@ -154,11 +154,11 @@ def _subjects(config: Info) -> Iterator[Difference]:
         return
     change = {"subjects": right, "mirror": None}
     if not there and (config.get("sources") or config.get("mirror")):
-        found = "has no subjects, it takes only what other streams bring"
+        found = "has no subjects, so it accepts only messages from other streams"
         yield Difference("stream", "subjects", "narrows", found, f"add {' and '.join(SUBJECTS)}", 0, change)
         return
     missing = [subject for subject in SUBJECTS if not any(covers(each, subject) for each in there)]
-    found = f"has the subjects {', '.join(there) or 'none'}, logs sent to {' and '.join(missing)} are not taken"
+    found = f"has the subjects {', '.join(there) or 'none'}, so logs sent to {' and '.join(missing)} are not stored"
     yield Difference("stream", "subjects", "loses", found, f"add {' and '.join(missing)}", 0, change)
 
 
@@ -167,7 +167,7 @@ def _discards_new(config: Info, state: Info) -> Difference:
     full = 0 < most <= state["messages"] or 0 < room <= state["bytes"] + OVERHEAD
     bounded = most > 0 or room > 0
     grade: Grade = "loses" if full else "narrows" if bounded else "note"
-    effect = "it is full and refuses logs" if full else "it refuses logs when it is full"
+    effect = "so it is full and refuses logs" if full else "so it refuses logs when it is full"
     return Difference(
         "stream", "discard", grade, f"has discard new, {effect}", "set it to old", 0, {"discard": "old"}
     )  # fmt: skip
@@ -180,7 +180,7 @@ def _led_elsewhere(config: Info, consumer: Info) -> Iterator[Difference]:
         taken = filters_of(consumer)
         if not any(covers(subject, goal) or subject == goal for subject in SUBJECTS):
             passed = bool(taken) and not any(covers(each, goal) for each in taken)
-            effect = "the consumer passes its logs over" if passed else "the logs' place in the plant is lost"
+            effect = "the consumer skips its logs" if passed else "the logs lose their place in the plant"
             grade: Grade = "loses" if passed else "note"
             found = f"has a subject_transform to {transform.get('dest')}, {effect}"
             change = {"subject_transform": None}
@@ -188,7 +188,7 @@ def _led_elsewhere(config: Info, consumer: Info) -> Iterator[Difference]:
     if republish := config.get("republish"):
         goal = _pattern(republish.get("dest") or ">")
         if any(covers(goal, subject) for subject in (ANALYZE_SUBJECT, *SUBJECTS)):
-            found = f"has republish to {republish.get('dest')}, each log comes round again"
+            found = f"has republish to {republish.get('dest')}, so each log arrives again"
             yield Difference("stream", "republish", "loses", found, "remove it", 0, {"republish": None})
 
 
@@ -205,24 +205,28 @@ def _of_consumer(info: Info, stream: Info, max_payload: int) -> Iterator[Differe
     yield from _filter(config, stream)
     if info.get("paused") or _in_future(config.get("pause_until")):
         until = config.get("pause_until") or "later"
-        yield Difference("consumer", "pause_until", "loses", f"is paused until {until}, no log is handed out", RESUME)
+        yield Difference(
+            "consumer", "pause_until", "loses", f"is paused until {until}, so no logs are handed out", RESUME
+        )
     if (most := config.get("max_deliver") or -1) > 0:
-        found = f"has max_deliver {most}, a log that is not stored by then is given up"
+        found = f"has max_deliver {most}, so a log that is not stored by then is lost"
         yield Difference("consumer", "max_deliver", "loses", found, "set it to -1", 0, {"max_deliver": -1}, anew=True)
     if config.get("deliver_policy", "all") not in ("all", "by_start_sequence"):
-        found = f"has deliver_policy {config['deliver_policy']}, it began behind logs that were there"
-        yield Difference("consumer", "deliver_policy", "note", found, "delete it, Andon makes it again", anew=True)
+        found = f"has deliver_policy {config['deliver_policy']}, so it started after logs that were already there"
+        yield Difference(
+            "consumer", "deliver_policy", "note", found, "delete it, and Andon creates it again", anew=True
+        )
     yield from _requests(config, max_payload)
 
 
 def _filter(config: Info, stream: Info) -> Iterator[Difference]:
     taken = filters_of(config)
     if taken and not all(any(covers(each, subject) for each in taken) for subject in SUBJECTS):
-        found = f"reads {' and '.join(taken)} only, other logs are passed over"
-        remedy = "delete it, Andon makes it again where it stands"
+        found = f"reads {' and '.join(taken)} only, so other logs are skipped"
+        remedy = "delete it, and Andon creates it again where it stands"
         yield Difference("consumer", "filter_subjects", "loses", found, remedy, anew=True)
     elif reads_answers(stream, config):
-        found = "hands out Andon's own answers with the logs"
+        found = "hands out Andon's own answers together with the logs"
         change = {"filter_subject": None, **filters(stream)}
         remedy = f"set its filter_subjects to {' and '.join(SUBJECTS)}"
         yield Difference("consumer", "filter_subjects", "note", found, remedy, 0, change)
@@ -232,16 +236,16 @@ def _requests(config: Info, max_payload: int) -> Iterator[Difference]:
     """Limits of the consumer on what is asked for at once. Those that Andon can obey are worth a note."""
     rows = (
         ("max_ack_pending", 0, MAX_ACK_PENDING, MAX_ACK_PENDING, "recording is slower"),
-        ("max_waiting", 0, USUAL_WAITING, USUAL_WAITING, "few recorders can share it"),
+        ("max_waiting", 0, USUAL_WAITING, USUAL_WAITING, "only a few recorders can share it"),
         ("max_batch", 0, 1000, 0, "recording is slower"),
-        ("max_expires", LEAST_EXPIRES, PULL_EXPIRES, 0, "Andon asks more often"),
+        ("max_expires", LEAST_EXPIRES, PULL_EXPIRES, 0, "Andon must ask more often"),
         ("max_bytes", max_payload + OVERHEAD, PULL_BYTES, 0, "recording is slower"),
-        ("ack_wait", LEAST_ACK_WAIT, USUAL_ACK_WAIT, ACK_WAIT, "logs come again that are being stored"),
+        ("ack_wait", LEAST_ACK_WAIT, USUAL_ACK_WAIT, ACK_WAIT, "logs arrive again while they are being stored"),
     )
     loses = {
-        "max_expires": "it refuses what Andon asks for",
-        "max_bytes": "it cannot hand out large logs, nor what is behind them",
-        "ack_wait": "logs come again before they can be stored",
+        "max_expires": "it refuses Andon's requests",
+        "max_bytes": "it cannot hand out large logs or any log after them",
+        "ack_wait": "logs arrive again before they can be stored",
     }
     for setting, least, enough, right, effect in rows:
         value = config.get(setting) or 0
@@ -263,8 +267,8 @@ def _fixed(
     shown = _seconds(value) if setting == "inactive_threshold" else value
     found = f"is {setting}" if value is True else f"has {setting} {shown}"
     if anew:
-        safely = "once `andon doctor` shows that all its logs are stored, " if part == "stream" else ""
-        remedy = f"{safely}delete it, Andon makes it again"
+        safely = "when `andon doctor` shows that all its logs are stored, " if part == "stream" else ""
+        remedy = f"{safely}delete it, and Andon creates it again"
     else:
         remedy = f"set it to {right or 'none'}" if not isinstance(right, bool) else "set it to false"
     return Difference(part, setting, grade, f"{found}, {effect}", remedy, 0, {setting: right}, anew)

@@ -123,7 +123,7 @@ class AckInbox:
         except nats.errors.ConnectionClosedError:
             raise closed_error(self.nc) from None
         except nats.errors.OutboundBufferLimitError:
-            raise Busy("the broker is away") from None
+            raise Busy("the broker is not reachable") from None
         except nats.errors.Error as error:
             raise Refused(explained(error)) from None
 
@@ -138,7 +138,7 @@ class AckInbox:
         except nats.errors.ConnectionClosedError:
             raise closed_error(self.nc) from None
         except nats.errors.OutboundBufferLimitError:
-            raise Busy("the broker is away") from None
+            raise Busy("the broker is not reachable") from None
 
     def headers_for(self, data: bytes, headers: Mapping[str, str] | None, message_id: str | None) -> dict[str, str]:
         """The headers to send with ``data``, an id among them.
@@ -158,8 +158,8 @@ class AckInbox:
             size += sum(len(name.encode()) + len(value.encode()) + 4 for name, value in result.items())
         if size > self.nc.max_payload:
             raise Refused(
-                f"the message has {size} bytes and the broker takes {self.nc.max_payload}: "
-                "shorten it, or raise the broker's max_payload"
+                f"the message has {size} bytes but the broker accepts {self.nc.max_payload}: shorten it, or raise the "
+                "broker's max_payload"
             )
         return result
 
@@ -183,7 +183,7 @@ def _on_the_wire(headers: Mapping[str, str]) -> bytes:
 def parsed_ack(message: Msg) -> dict[str, Any]:
     """The broker's PubAck, with ``seq`` in it. Raises Busy or Refused."""
     if message.headers and message.headers.get("Status") == "503":
-        raise Busy("no stream takes this subject now")
+        raise Busy("no stream stores this subject now")
     try:
         ack = _decode_ack(message.data)
         if error := ack.get("error"):
@@ -191,7 +191,9 @@ def parsed_ack(message: Msg) -> dict[str, Any]:
             raise Busy(text) if error.get("code") == 503 else Refused(text)
         int(ack["seq"])
     except (msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("its answer is not a JetStream acknowledgement; does another program reply there?") from None
+        raise Refused(
+            "its answer is not a JetStream acknowledgement; another program may be replying on this subject"
+        ) from None
     return ack
 
 

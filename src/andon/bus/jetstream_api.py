@@ -76,7 +76,7 @@ async def request(
         reply = await nc.asked(f"$JS.API.{operation}", data, timeout)
     except nats.errors.NoRespondersError:
         raise BrokerUnavailable(
-            f"the broker at {nc.address} has no JetStream: enable it, or wait until it has room for its store again"
+            f"the broker at {nc.address} has no JetStream: enable it, or wait until its store has disk space again"
         ) from None
     except nats.errors.ConnectionClosedError:
         raise closed_error(nc) from None
@@ -114,7 +114,7 @@ async def require_jetstream(nc: BusConnection, timeout: float = 2.0) -> None:
         raise
     if not streams.get("streams"):
         raise BrokerUnavailable(
-            f"the broker at {nc.address} has no stream that keeps logs sent to {SUBJECT}, which a start makes: "
+            f"the broker at {nc.address} has no stream for logs sent to {SUBJECT}, which Andon creates when it starts: "
             + start_advice("start `andon run`, or correct NATS_URL")
         )
 
@@ -200,7 +200,7 @@ async def _ensure_stream(nc: BusConnection, first: int, adopt: bool, timeout: fl
         subjects = with_subjects(config.get("subjects", []))
         if fed or not adopt or config.get("sealed") or subjects == config.get("subjects"):
             return found
-        log.info("stream gets subjects", stream=STREAM, subjects=subjects)
+        log.info("stream gets more subjects", stream=STREAM, subjects=subjects)
         return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
     except ApiError as error:
         if error.code != SUBJECTS_TAKEN:
@@ -218,7 +218,7 @@ async def _taken(nc: BusConnection, timeout: float) -> BrokerError:
     others = ", ".join(sorted(names - {STREAM})) or "another"
     return BrokerError(
         f"logs sent to {SUBJECT} go to the stream {others}, so {STREAM} cannot take them: remove that subject from it, "
-        "Andon goes on by itself"
+        "and Andon continues automatically"
     )
 
 
@@ -274,7 +274,9 @@ async def when_removed(
 
 
 def _contested(kind: str, name: str) -> BrokerError:
-    return BrokerError(f"the {kind} {name} keeps changing while Andon sets it up: stop the other program that does it")
+    return BrokerError(
+        f"the {kind} {name} keeps changing while Andon sets it up: stop the other program that changes it"
+    )
 
 
 def filters(stream_config: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class JetStreamLogStream:
         self.guard.saw(stream, consumer)
         state = jetstream_api.state_of(stream, consumer)
         if state.ack_floor > state.last_sequence and self.reader.trouble is None:
-            self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
+            self.reader.forget("the acknowledged position is beyond the stream's end")  # so that pulling repairs it
         changes = self._changes + self._repairs
         in_hand = self.reader.received - self._answered
         more = {"in_hand": in_hand, "answered": self._answered, "unreadable": self._unreadable}
@@ -260,7 +260,11 @@ class JetStreamLogStream:
             await self._nc.publish_each(subjects, verb)
         except nats.errors.Error as error:
             self.dropped_answers += len(subjects)
-            log.warning("acknowledging failed, the messages come again", messages=len(subjects), error=str(error))
+            log.warning(
+                "acknowledging failed, the broker will deliver the messages again",
+                messages=len(subjects),
+                error=str(error),
+            )
 
     async def _logs_of(self, taken: list[Delivery]) -> list[Delivery]:
         """Without our own answers, which somebody's filter lets through: recorded, they would be answered again."""
@@ -279,7 +283,7 @@ class JetStreamLogStream:
         except BrokerError as error:
             if self._warned_at is None or time.monotonic() - self._warned_at > REPEAT_LOG_AFTER:
                 self._warned_at = time.monotonic()
-                log.warning("log stream is not readable now", trouble=trouble, error=str(error))
+                log.warning("log stream cannot be read", trouble=trouble, error=str(error))
             await asyncio.sleep(min(RETRY_PAUSE, left))
             return
         if self._changes != changes:
@@ -297,7 +301,7 @@ class JetStreamLogStream:
         await self._answer([d for d, v in held if v not in (ACK, TERM)], NAK)
         tell = log.debug if self._warned_at is None else log.info
         self._warned_at = None
-        tell("log stream is read again", trouble=trouble, held_answers=len(held))
+        tell("log stream can be read again", trouble=trouble, held_answers=len(held))
 
     async def _replay_once(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         try:

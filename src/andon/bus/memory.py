@@ -128,7 +128,7 @@ class MemoryBus:
         if not self.available:
             raise BrokerUnavailable("the memory bus is switched off: switch it on")
         if size > self._max_payload:
-            raise BrokerError(f"the message has {size} bytes and the broker takes {self._max_payload}: shorten it")
+            raise BrokerError(f"the message has {size} bytes but the broker accepts {self._max_payload}: shorten it")
 
     def lose_first(self, count: int) -> None:
         """Forget the oldest messages, as a stream's age limit does."""

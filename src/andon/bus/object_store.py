@@ -41,16 +41,18 @@ class NatsObjects:
         info = await self._info(bucket, name)
         size, chunks_id, digest = info.get("size"), info.get("nuid"), str(info.get("digest", ""))
         if info.get("deleted"):
-            raise ObjectMissing(f"the object {name} of the bucket {bucket} was deleted: put it there again")
+            raise ObjectMissing(f"the object {name} of the bucket {bucket} was deleted: store it again")
         if (info.get("options") or {}).get("link"):
-            raise PictureRefused("is a link to another object: name that object itself")
+            raise PictureRefused("is a link to another object: reference that object directly")
         if not isinstance(size, int) or not isinstance(chunks_id, str) or not chunks_id.isalnum():
-            raise BrokerError(f"the object {name} of the bucket {bucket} has a broken description: store it again")
+            raise BrokerError(f"the object {name} of the bucket {bucket} has damaged metadata: store it again")
         if size > max_bytes:
             raise PictureRefused(f"has {size:,} bytes, ANDON_PICTURE_MAX_BYTES allows {max_bytes:,}")
         data = await self._chunks(bucket, chunks_id, size)
         if data is None or not _matches(digest, data):
-            raise BrokerError(f"the object {name} of the bucket {bucket} is not what was stored there: store it again")
+            raise BrokerError(
+                f"the object {name} of the bucket {bucket} does not match what was stored: store it again"
+            )
         return data
 
     async def _info(self, bucket: str, name: str) -> dict[str, Any]:
@@ -59,16 +61,16 @@ class NatsObjects:
             message = await self._message(bucket, {"last_by_subj": f"$O.{bucket}.M.{encoded}"})
         except ApiError as error:
             if error.code == STREAM_MISSING:
-                raise ObjectMissing(f"the broker has no bucket {bucket}: make it, or correct the reference") from None
+                raise ObjectMissing(f"the broker has no bucket {bucket}: create it, or correct the reference") from None
             raise
         if message is None:
-            raise ObjectMissing(f"the bucket {bucket} has no object {name}: put it there, or correct the reference")
+            raise ObjectMissing(f"the bucket {bucket} has no object {name}: store it, or correct the reference")
         try:
             info = json.loads(base64.b64decode(message.get("data", "")))
         except (ValueError, RecursionError):
             info = None
         if not isinstance(info, dict):
-            raise BrokerError(f"the object {name} of the bucket {bucket} has a broken description: store it again")
+            raise BrokerError(f"the object {name} of the bucket {bucket} has damaged metadata: store it again")
         return info
 
     async def _chunks(self, bucket: str, chunks_id: str, size: int) -> bytes | None:
@@ -112,7 +114,7 @@ async def put_object(nc: BusConnection, bucket: str, name: str, data: bytes, *, 
         await objects.put(name, data)
     except (nats.js.errors.ServiceUnavailableError, nats.js.errors.NoStreamResponseError) as error:
         raise BrokerUnavailable(
-            f"the broker at {nc.address} takes no object now ({explained(error)}): check that it has room"
+            f"the broker at {nc.address} does not accept an object ({explained(error)}): check that it has disk space"
         ) from None
     except nats.js.errors.Error as error:
         raise BrokerError(f"the broker at {nc.address} refuses an object for {bucket}: {explained(error)}") from None

@@ -85,8 +85,8 @@ class JetStreamPublisher:
             except Refused as error:
                 raise BrokerError(f"the broker refuses a message on {subject}: {error}") from None
         raise BrokerUnavailable(
-            f"the broker at {self._nc.address} did not store a message within {self._timeout:g} s ({problem}): "
-            "check that it runs and has room"
+            f"the broker at {self._nc.address} did not store a message within {self._timeout:g} s ({problem}): check "
+            "that it runs and has disk space"
         )
 
     async def _store_once(self, data: bytes, subject: str, headers: dict[str, str], timeout: float) -> int:
@@ -108,7 +108,8 @@ class JetStreamPublisher:
             raise closed_error(self._nc) from None
         except nats.errors.OutboundBufferLimitError:
             raise BrokerUnavailable(
-                f"the broker at {self._nc.address} is away and no more can be kept for it: check that it runs"
+                f"the broker at {self._nc.address} is not reachable and no more messages can be held for it: check "
+                "that it runs"
             ) from None
         except nats.errors.Error as error:
             raise BrokerError(f"a message on {subject} cannot be sent ({explained(error)}): correct it") from None
@@ -234,8 +235,8 @@ class _Run:
         now = time.monotonic()
         if now - self._moved > self._patience:
             raise BrokerUnavailable(
-                f"the broker at {nc.address} stored {self.result.stored} messages and then none for "
-                f"{self._patience:g} s ({self._problem}): check that it runs and has room, then send the rest again"
+                f"the broker at {nc.address} stored {self.result.stored} messages, then none for {self._patience:g} s "
+                f"({self._problem}): check that it runs and has disk space, then send the rest again"
             )
         if nc.is_connected:
             for number, sent in [(n, s) for n, s in self.pending.items() if now - s.at > ACK_TIMEOUT]:

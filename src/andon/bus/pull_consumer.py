@@ -192,7 +192,7 @@ class PullReader:
             await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
         except nats.errors.Error as error:
             self._open = False
-            self.trouble = f"asking failed: {error}"
+            self.trouble = f"request failed: {error}"
 
     def forget(self, trouble: str | None) -> None:
         """The outstanding pull is lost (the connection was); ``trouble`` keeps new ones from being asked for."""
@@ -231,7 +231,7 @@ class PullReader:
             return
         stripped = not data and (headers or {}).get(MESSAGE_SIZE, "0") != "0"
         if stripped and not self._no_wait:  # our own reading back may want nothing else
-            self.forget("messages come without their content")
+            self.forget("messages arrive without their content")
             await self._nc.publish(reply.decode(), NAK_LATER)
         elif (todo := self._kept(subject, reply, data, headers, place)) is not None:
             await todo

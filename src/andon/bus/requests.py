@@ -36,7 +36,7 @@ FLOOD_SECONDS = 3.0
 PROBE_SECONDS = 0.2  # after a flood: how long a look is enough to see that it still lasts
 ASIDE_SECONDS = 2.0
 CLOSE_TIMEOUT = 2.0
-STOPPING = "Andon is stopping: ask again when it runs"
+STOPPING = "Andon is stopping: ask again when it is running"
 
 
 def error_code(error: AndonError) -> str:
@@ -74,7 +74,7 @@ class Callers:
         except Exception:
             self.failed += 1
             log.exception("analyze request failed", failed=self.failed)
-            await refuse("500", "Andon failed to analyze this: see its log")
+            await refuse("500", "Andon could not explain this: see its log")
         else:
             await respond(answer)
 
@@ -163,7 +163,7 @@ class NatsCallers(Callers):
             raise closed_error(self._nc) from None
         except nats.errors.Error as error:
             await self.close()
-            raise BrokerUnavailable(f"listening for callers failed ({error}): check that the broker runs") from None
+            raise BrokerUnavailable(f"listening for requests failed ({error}): check that the broker runs") from None
         self._guard_task = asyncio.create_task(self._guard(), name="callers-guard")
 
     async def close(self) -> None:
@@ -218,7 +218,7 @@ class NatsCallers(Callers):
         async def respond(answer: bytes) -> None:
             size, most = len(answer), self._nc.max_payload
             if size > most:
-                await refuse("500", f"the analysis has {size} bytes and the broker takes {most}")
+                await refuse("500", f"the analysis has {size} bytes but the broker accepts {most}")
             elif not deaf:
                 await request.respond(answer)
 
@@ -267,7 +267,7 @@ class NatsCallers(Callers):
             else:
                 if window == FLOOD_SECONDS:
                     log.warning(
-                        "plain requests are not heard while so much is published with a reply subject",
+                        "plain requests are ignored while so many messages with a reply subject arrive",
                         per_second=round((self._seen - before) / (time.monotonic() - since)),
                     )
                 self.floods += 1
@@ -278,7 +278,7 @@ class NatsCallers(Callers):
                 window = PROBE_SECONDS
                 continue
             if window != FLOOD_SECONDS:
-                log.info("plain requests are heard again", floods=self.floods)
+                log.info("plain requests are answered again", floods=self.floods)
             window = FLOOD_SECONDS
 
     async def _hear_again(self) -> None:

@@ -100,7 +100,7 @@ async def _chunks(
             message = None
         if message is None:
             raise BrokerUnavailable(
-                f"the broker at {nc.address} broke off the snapshot of {stream}: see its log, and try again"
+                f"the broker at {nc.address} ended the snapshot of {stream} early: check its log, and try again"
             )
         status = (message.headers or {}).get("Status", "")
         if not message.data:
@@ -141,14 +141,16 @@ async def _sent(nc: BusConnection, subject: str, data: bytes, silence: float) ->
     except nats.errors.ConnectionClosedError:
         raise closed_error(nc) from None
     except nats.errors.Error as error:
-        raise BrokerUnavailable(f"the broker at {nc.address} took no more of a stream ({error}): try again") from None
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} stopped accepting the stream ({error}): try again"
+        ) from None
 
 
 def _accepted(nc: BusConnection, stream: str, answer: bytes) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.json.decode(answer) if answer else {}
     if problem := found.get("error"):
         reason = problem.get("description", "no reason given")
-        raise ApiError(f"the broker at {nc.address} does not take the stream {stream}: {reason}", 0)
+        raise ApiError(f"the broker at {nc.address} does not accept the stream {stream}: {reason}", 0)
     return found
 
 

@@ -127,7 +127,7 @@ class StreamGuard:
     async def skip(self, last: int) -> None:
         """Replace the consumer by one that goes on after ``last``. Raises BrokerError."""
         async with self._lock:
-            log.warning("consumer replaced", consumer=CONSUMER, after_sequence=last, reason="it stands still")
+            log.warning("consumer replaced", consumer=CONSUMER, after_sequence=last, reason="it makes no progress")
             self._floor = max(self._floor, last)
             await request(self._nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}")
             await ensure_stream(self._nc, start=last)
@@ -184,7 +184,7 @@ class StreamGuard:
         if self._accepted is None:
             self._accepted = {} if self.ours else limits
             for each in () if self.ours else differences:
-                log.warning("not as Andon makes it", reason=str(each), setting=each.setting)
+                log.warning("not as Andon creates it", reason=str(each), setting=each.setting)
         self.problem, self.differences = self._sentence(differences), differences
 
     def _sentence(self, differences: Sequence[Difference]) -> str | None:
@@ -194,7 +194,7 @@ class StreamGuard:
             if each.grade == "loses":
                 told.append(str(each))
             elif each.grade == "narrows" and each.room < accepted.get(each.setting, float("inf")):
-                told.append(f"{each}, or start Andon again if that is meant")
+                told.append(f"{each}, or restart Andon if this is intended")
         if told:
             return "; ".join(told)
         while self._times and time.monotonic() - self._times[0] > MINUTE:
@@ -202,7 +202,7 @@ class StreamGuard:
         if len(self._times) > FIGHT:
             return (
                 f"somebody changed the stream {STREAM} or its consumer {len(self._times)} times within a minute, and "
-                "Andon put them back: logs sent meanwhile may be missing; stop the program that does it"
+                "Andon restored them: logs sent in between may be missing; stop the program that changes them"
             )
         return None
 
@@ -224,9 +224,11 @@ class StreamGuard:
             if any(each.anew for each in of_stream) and await self._stream_anew(stream, consumer, timeout):
                 done += [each for each in of_stream if each.anew]
         except ApiError as error:
-            log.warning("what was changed could not be put back", reason=str(error))
+            log.warning("changed settings could not be restored", reason=str(error))
         for each in done:
-            log.warning("put back what somebody changed", what=each.part, setting=each.setting, found=each.found)
+            log.warning(
+                "restored settings that another program changed", what=each.part, setting=each.setting, found=each.found
+            )
             self._put_back(each.setting)
         if done and self.setup is not None:
             self._times.append(time.monotonic())
@@ -299,7 +301,7 @@ class StreamGuard:
         if most <= 0 or used + min(ACCOUNT_ROOM, most // 20) <= most:
             return None
         remedy = "raise ANDON_NATS_MAX_STORE" if self.ours else "raise the account's max_storage, or remove streams"
-        return f"the broker's store is full ({used:,} of {most:,} bytes), it refuses logs: {remedy}"
+        return f"the broker's store is full ({used:,} of {most:,} bytes) and refuses logs: {remedy}"
 
     def suspect(self) -> None:
         """There is a sign that stream, consumer or broker are not as they were."""

@@ -15,7 +15,7 @@ async def lines_of(stream: asyncio.StreamReader | None, longest: int) -> AsyncIt
     was started without a pipe.
     """
     if stream is None:
-        raise RuntimeError("the program was started without a pipe for its log")
+        raise RuntimeError("the program was started without a pipe to read its log from")
     rest = b""
     while chunk := await stream.read(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")

@@ -26,7 +26,9 @@ def checked_name(text: str) -> str:
     """The name as it is kept, each run of blanks as one. Raises ConfigError for what is no name."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= NAME_MAX or not name.isprintable() or printable(name) != name:
-        raise ConfigError(f"a name has 1 to {NAME_MAX} printable characters: choose another than {name[:NAME_MAX]!r}")
+        raise ConfigError(
+            f"a name has 1 to {NAME_MAX} printable characters: choose a name other than {name[:NAME_MAX]!r}"
+        )
     return name
 
 
@@ -48,7 +50,7 @@ def checked_password(text: str, name: str) -> str:
             "such as four words that do not belong together"
         )
     if name_key(text) == name_key(name):
-        raise ConfigError("a password must not be the name itself: choose another")
+        raise ConfigError("the password is the same as the name: choose a different password")
     return text
 
 

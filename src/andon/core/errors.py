@@ -10,7 +10,7 @@
     │   ├── BrokerUnavailable  the broker does not answer now; trying again may help
     │   └── ObjectMissing      the broker's object store has no such bucket or object (yet)
     ├── StoreError
-    │   ├── StoreFull          no room on the disk; recording goes on by itself when there is
+    │   ├── StoreFull          no room on the disk; recording continues by itself when there is
     │   ├── StoreUnavailable   the database cannot be opened, read or written now
     │   ├── StoreTooNew        a newer Andon wrote this database
     │   ├── QueryTooSlow       a question to the database reads more than its time allows: narrow it
@@ -75,7 +75,7 @@ class StoreError(AndonError):
 
 
 class StoreFull(StoreError):
-    """No room is left for the database: free some disk space, recording goes on by itself."""
+    """No room is left for the database: free some disk space, recording continues by itself."""
 
 
 class StoreUnavailable(StoreError):

@@ -127,7 +127,7 @@ async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
     async for chunk in body:
         size += len(chunk)
         if size > RESPONSE_MAX:
-            log.warning("response cut", limit=RESPONSE_MAX)
+            log.warning("response truncated", limit=RESPONSE_MAX)
             raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
         yield chunk
 

@@ -28,12 +28,12 @@ class PlacePattern:
             if bad or (not wild and not text and name not in NAMES):
                 known = ", ".join(f"{{{one}}}" for one in NAMES)
                 raise ValueError(
-                    f"{pattern!r} holds a {bad} without its other half"
+                    f"{pattern!r} contains a {bad} without the matching brace"
                     if bad
-                    else f"{pattern!r} holds {{{name}}}, which is none of {known}"
+                    else f"{pattern!r} contains {{{name}}}, which is not one of {known}"
                 )
             if name in seen:
-                raise ValueError(f"{pattern!r} holds {{{name}}} twice: write it once")
+                raise ValueError(f"{pattern!r} contains {{{name}}} twice: write it once")
             if wild:
                 parts.append(".*" if wild in ("**", "#") else "[^/]*")
             elif text:

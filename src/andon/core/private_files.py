@@ -78,13 +78,11 @@ def access_for(group: str) -> FileAccess:
     except KeyError:
         number = _GROUP_MAX + 1
     if number > _GROUP_MAX:
-        raise ConfigError(
-            f"ANDON_DATA_GROUP={group}: there is no such group on this machine; create it or name another"
-        )
+        raise ConfigError(f"ANDON_DATA_GROUP={group}: this machine has no such group; create it or set another one")
     if os.geteuid() != 0 and number not in {os.getegid(), *os.getgroups()}:
         raise ConfigError(
-            f"ANDON_DATA_GROUP={group}: the user who runs Andon is not a member of this group; "
-            "add the user to it and start Andon from a new login, or name another"
+            f"ANDON_DATA_GROUP={group}: the user who runs Andon is not a member of this group; add the user to it and "
+            "start Andon from a new login, or set another group"
         )
     return FileAccess(number)
 

@@ -90,13 +90,13 @@ class Metrics:
     """Every figure on ``/metrics``. One object per service, so that tests and twins never share a registry."""
 
     recorded = _Metric(Counter, "andon_logs_recorded", "Logs stored in the database.")
-    duplicates = _Metric(Counter, "andon_logs_duplicate", "Logs delivered again that were stored already.")
-    rejected = _Metric(Counter, "andon_logs_rejected", "Messages kept in rejects.")
+    duplicates = _Metric(Counter, "andon_logs_duplicate", "Logs delivered again that were already stored.")
+    rejected = _Metric(Counter, "andon_logs_rejected", "Messages that could not be understood, kept as rejects.")
     severities_not_understood = _Metric(
         Counter, "andon_severities_not_understood", "Logs stored as WARNING whose severity was not understood."
     )
     recovered = _Metric(
-        Counter, "andon_logs_recovered", "Logs read again from the stream that were not in the database."
+        Counter, "andon_logs_recovered", "Logs read again from the stream because they were not in the database."
     )
     lost = _Metric(
         Counter, "andon_logs_lost", "Messages that were removed from the stream before they could be stored."
@@ -104,96 +104,98 @@ class Metrics:
     batch_seconds = _Metric(
         Histogram,
         "andon_record_seconds",
-        "Time to store one batch.",
+        "Time to store one batch, in seconds.",
         buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     )
-    indexed = _Metric(Counter, "andon_logs_indexed", "Logs taken into search and comparison.")
+    indexed = _Metric(Counter, "andon_logs_indexed", "Logs added to the search index.")
     pictures_stored = _Metric(Counter, "andon_pictures_stored", "Pictures of logs stored for the first time.")
     pictures_refused = _Metric(
-        Counter, "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why."
+        Counter, "andon_pictures_refused", "Pictures of logs that were not kept; the notes of the logs say why."
     )
-    retention_deleted = _Metric(Counter, "andon_retention_deleted", "Logs deleted, by rule of retention.", "rule")
+    retention_deleted = _Metric(Counter, "andon_retention_deleted", "Logs deleted, by retention rule.", "rule")
     retention_dropped = _Metric(
-        Counter, "andon_retention_dropped", "Messages that a rule of retention kept from being stored.", "rule"
+        Counter, "andon_retention_dropped", "Messages that a retention rule kept from being stored.", "rule"
     )
-    store_errors = _Metric(Counter, "andon_store_errors", "Batches that could not be stored at once.")
-    analyses = _Metric(Counter, "andon_analyses", "Explanations given, by rung.", "rung")
-    model_calls = _Metric(Counter, "andon_model_calls", "Calls of the model, by result.", "result")
+    store_errors = _Metric(Counter, "andon_store_errors", "Batches that could not be stored at the first attempt.")
+    analyses = _Metric(
+        Counter, "andon_analyses", "Explanations given, by rung of the ladder (where the answer came from).", "rung"
+    )
+    model_calls = _Metric(Counter, "andon_model_calls", "Model calls, by result.", "result")
     advice_refused = _Metric(
-        Counter, "andon_advice_refused", "Answers of a model that were kept back because their advice is forbidden."
+        Counter, "andon_advice_refused", "Model answers that were withheld because they contain forbidden advice."
     )
     answers_refused = _Metric(
         Counter,
         "andon_answers_refused",
-        "Answers of a model that were kept back, by what is wrong with them.",
+        "Model answers that were withheld, by reason.",
         "reason",
     )
-    second_opinions = _Metric(Counter, "andon_second_opinions", "Answers of a model that are shown below another one.")
+    second_opinions = _Metric(Counter, "andon_second_opinions", "Model answers that are shown below another answer.")
     model_seconds = _Metric(
         Histogram,
         "andon_model_seconds",
-        "Time of one model call.",
+        "Time of one model call, in seconds.",
         buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
     )
     model_tokens = _Metric(Counter, "andon_model_tokens", "Tokens used, by direction.", "direction")
     model_standing = _Metric(
-        Gauge, "andon_model_standing", "1 for what a model is worth now.", "provider", "model", "standing"
+        Gauge, "andon_model_standing", "1 for the current standing of a model.", "provider", "model", "standing"
     )
     model_trials = _Metric(
-        Gauge, "andon_model_trials", "Labelled cases that a model has answered.", "provider", "model"
+        Gauge, "andon_model_trials", "Labelled cases that the model has answered.", "provider", "model"
     )
     model_trials_wanted = _Metric(
-        Gauge, "andon_model_trials_wanted", "Labelled cases after which a model is judged.", "provider", "model"
+        Gauge, "andon_model_trials_wanted", "Labelled cases after which the model is judged.", "provider", "model"
     )
-    trial_answers = _Metric(
-        Counter, "andon_trial_answers", "Answers of models to labelled cases, by outcome.", "outcome"
-    )
-    model_limit = _Metric(Gauge, "andon_model_limit", "Questions the model may be asked at once now.")
-    model_running = _Metric(Gauge, "andon_model_running", "Questions that are with the model.")
-    model_away = _Metric(Gauge, "andon_model_away", "1 while the model is away and not asked.")
-    budget_exhausted = _Metric(Gauge, "andon_budget_exhausted", "1 while the budget lets no ordinary question through.")
-    budget_left = _Metric(Gauge, "andon_budget_left", "What is left of a budget of model calls or tokens.", "budget")
+    trial_answers = _Metric(Counter, "andon_trial_answers", "Model answers to labelled cases, by outcome.", "outcome")
+    model_limit = _Metric(Gauge, "andon_model_limit", "Questions the model may currently be asked at once.")
+    model_running = _Metric(Gauge, "andon_model_running", "Questions that the model is answering.")
+    model_away = _Metric(Gauge, "andon_model_away", "1 while the model is unavailable and not asked.")
+    budget_exhausted = _Metric(Gauge, "andon_budget_exhausted", "1 while the budget allows no ordinary question.")
+    budget_left = _Metric(Gauge, "andon_budget_left", "Remaining budget of model calls or tokens.", "budget")
     runbooks = _Metric(Gauge, "andon_runbooks", "Runbooks in force.")
-    runbook_problems = _Metric(Gauge, "andon_runbook_problems", "Runbooks that cannot be used as they are.")
+    runbook_problems = _Metric(Gauge, "andon_runbook_problems", "Runbooks with errors, which are not used.")
     playbook_rules = _Metric(Gauge, "andon_playbook_rules", "The site's own playbook rules in force.")
     playbook_problems = _Metric(
-        Gauge, "andon_playbook_problems", "Playbook rules and files of the site that cannot be used as they are."
+        Gauge, "andon_playbook_problems", "Playbook rules and files of the site with errors, which are not used."
     )
-    callers = _Metric(Gauge, "andon_callers_waiting", "Callers that wait for an analysis in memory.")
-    callers_dropped = _Metric(Counter, "andon_callers_dropped", "Callers that found every waiting place taken.")
-    replies = _Metric(Counter, "andon_replies", "Answers sent to callers who asked, by way.", "way")
+    callers = _Metric(Gauge, "andon_callers_waiting", "Callers in memory that wait for an analysis.")
+    callers_dropped = _Metric(Counter, "andon_callers_dropped", "Callers turned away because too many were waiting.")
+    replies = _Metric(Counter, "andon_replies", "Answers sent to callers, by way of asking.", "way")
     answers_unasked = _Metric(
-        Counter, "andon_answers_unasked", "Answers sent to publishers that wait for the broker's acknowledgement only."
+        Counter, "andon_answers_unasked", "Answers sent to publishers that wait only for the broker's acknowledgement."
     )
-    source_taken = _Metric(Counter, "andon_source_taken", "Logs that a source brought into the stream.", "source")
+    source_taken = _Metric(Counter, "andon_source_taken", "Logs that a source added to the stream.", "source")
     source_refused = _Metric(
-        Counter, "andon_source_refused", "What a source heard and did not bring into the stream.", "source", "reason"
+        Counter,
+        "andon_source_refused",
+        "Messages that a source received but did not add to the stream.",
+        "source",
+        "reason",
     )
     source_heard = _Metric(
-        Gauge, "andon_source_last_heard_seconds", "When a source heard something last, in unix seconds.", "source"
+        Gauge, "andon_source_last_heard_seconds", "When a source last received something, in Unix seconds.", "source"
     )
-    actions = _Metric(
-        Counter, "andon_actions", "Actions for other systems, by what became of them.", "target", "outcome"
-    )
+    actions = _Metric(Counter, "andon_actions", "Actions for other systems, by outcome.", "target", "outcome")
     actions_waiting = _Metric(
-        Gauge, "andon_actions_waiting", "Approved actions that are not done yet, by connected system.", "target"
+        Gauge, "andon_actions_waiting", "Approved actions that are not yet done, by connected system.", "target"
     )
-    task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
-    broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
+    task_restarts = _Metric(Counter, "andon_task_restarts", "Parts restarted after a failure.", "part")
+    broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was restarted.")
     put_back = _Metric(
         Counter,
         "andon_broker_put_back",
-        "Settings of stream and consumer that others changed, put back.",
+        "Settings of the stream and consumer that others changed and Andon restored.",
         "setting",
     )
-    ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")
+    ready = _Metric(Gauge, "andon_ready", "1 while logs can be received and stored.")
     logs = _Metric(Gauge, "andon_store_logs", "Logs in the database.")
-    patterns = _Metric(Gauge, "andon_store_patterns", "Patterns in the database.")
-    rejects = _Metric(Gauge, "andon_store_rejects", "Messages in rejects.")
-    pending = _Metric(Gauge, "andon_analyses_pending", "Analyses that wait.")
-    failed = _Metric(Gauge, "andon_analyses_failed", "Analyses the model could not give.")
+    patterns = _Metric(Gauge, "andon_store_patterns", "Problems in the database, merged ones counted separately.")
+    rejects = _Metric(Gauge, "andon_store_rejects", "Messages that could not be understood and are stored as rejects.")
+    pending = _Metric(Gauge, "andon_analyses_pending", "Problems that wait for an explanation.")
+    failed = _Metric(Gauge, "andon_analyses_failed", "Problems that the model failed to explain.")
     store_bytes = _Metric(Gauge, "andon_store_bytes", "Size of the database on disk.")
-    stream_pending = _Metric(Gauge, "andon_stream_pending", "Messages in the stream not yet delivered.")
+    stream_pending = _Metric(Gauge, "andon_stream_pending", "Messages in the stream that are not yet delivered.")
     stream_bytes = _Metric(Gauge, "andon_stream_bytes", "Size of the stream on disk.")
 
     def __init__(self) -> None:

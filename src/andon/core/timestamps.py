@@ -136,21 +136,21 @@ class TimeReader:
         try:
             plain = _unpacked(value)
             if isinstance(plain, bool) or not isinstance(plain, str | int | float | Decimal | datetime):
-                return None, "timestamp of a wrong type, time of receipt taken"
+                return None, "timestamp of a wrong type, time of receipt used"
             found = list(self._readings(plain, near))
         except (ValueError, ArithmeticError, RecursionError):
             found = []
         shown = _shown(value)
         if not found:
             wrong = "not understood" if isinstance(value, str) else "out of range"
-            return None, f"timestamp {shown} {wrong}, time of receipt taken"
+            return None, f"timestamp {shown} {wrong}, time of receipt used"
         moments = [self._moment(one, after) for one in found]
         if 1 in (found[0].year, moments[0].year):
-            return None, "timestamp of the year 1 means none, time of receipt taken"
+            return None, "timestamp in the year 1 means none, time of receipt used"
         likely = [one for one in moments if EARLIEST <= one <= near + AHEAD]
         if not likely:
             wrong = "before 2000" if moments[0] < EARLIEST else "more than a day ahead"
-            return None, f"timestamp {shown} is {wrong}, time of receipt taken"
+            return None, f"timestamp {shown} is {wrong}, time of receipt used"
         if len(set(likely)) == 1:
             return likely[0], None
         return self._chosen(likely, shown, near)

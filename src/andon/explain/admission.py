@@ -70,7 +70,7 @@ class Breaker:
         now = self._clock()
         pause = self._pause if retry_after is None else min(max(retry_after, 0.1), PAUSE_ASKED_LAST)
         if self.reason is None:
-            log.warning("model away, the playbook answers for now", reason=reason)
+            log.warning("model not available, the playbook answers meanwhile", reason=reason)
             self._opened = now
         elif now < self._until:  # a question that was under way when another one opened the breaker: no news
             if retry_after is not None:
@@ -147,7 +147,7 @@ class Budget:
                 if spent.calls >= calls:
                     reserved = _used_up("calls", name, spent.calls, calls)
                 if spent.calls >= calls - kept:
-                    note = f"; {calls - spent.calls} kept for new CRITICAL problems" if spent.calls < calls else ""
+                    note = f"; {calls - spent.calls} reserved for new CRITICAL problems" if spent.calls < calls else ""
                     ordinary = _used_up("calls", name, spent.calls, calls, note)
             if tokens:
                 self.left[f"tokens_{name}"] = max(0, tokens - spent.tokens)
@@ -158,9 +158,9 @@ class Budget:
 
     def _tell(self, ordinary: str | None) -> None:
         if ordinary is not None and self.exhausted is None:
-            log.warning("model budget used up, the playbook answers for now", reason=ordinary)
+            log.warning("model budget used up, the playbook answers meanwhile", reason=ordinary)
         elif ordinary is None and self.exhausted is not None:
-            log.info("model budget has room again")
+            log.info("model budget is available again")
         self.exhausted = ordinary
 
 
@@ -229,7 +229,7 @@ class Admission:
         provider = self.blame.failed(question)
         self._lower()
         if provider or self.breaker.half_open:
-            self.breaker.trip(f"No question gets through. {reason}" if provider else reason)
+            self.breaker.trip(f"No question to the model is allowed now. {reason}" if provider else reason)
         return provider
 
     def away(self, question: int, reason: str, retry_after: float | None = None, *, busy: bool = False) -> bool:

@@ -120,7 +120,7 @@ class Analyzer:
         """
         self._settling = True
         if self.admission.running:
-            log.info("waiting for answers that are under way", questions=self.admission.running, seconds=seconds)
+            log.info("waiting for answers in progress", questions=self.admission.running, seconds=seconds)
         until = time.monotonic() + seconds
         while self.admission.running and (left := until - time.monotonic()) > 0:
             self._wake.clear()
@@ -141,7 +141,7 @@ class Analyzer:
             try:
                 await asyncio.shield(self.store.write(queue.release, self.owner, counted=False))
             except StoreError as error:
-                log.warning("claimed analyses stay leased until their lease ends", error=str(error))
+                log.warning("problems being explained stay reserved until their lease ends", error=str(error))
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -152,7 +152,7 @@ class Analyzer:
                     pass
                 pause, quiet = POLL, await self._quiet()
             except StoreError as error:
-                log.warning("queue not reachable", error=str(error))
+                log.warning("queue cannot be read", error=str(error))
                 self._stranded = True
                 pause = RETRY_FIRST
             self._show()
@@ -198,9 +198,9 @@ class Analyzer:
         if silent and await self._answer_in_hand():
             return True
         if not self.admission.free:
-            reason = f"no answer came from the model for {SILENCE:g} s" if silent else ""
+            reason = f"the model has not answered for {SILENCE:g} s" if silent else ""
             if self.admission.breaker.half_open:
-                reason = "the model was away and is being tried with another problem"
+                reason = "the model was not available and is being tried with another problem"
             if reason and await self._answer_provisionally(reason):
                 return True
             return await self.site.answer_waiting() or await self._make_room()
@@ -343,7 +343,7 @@ class Analyzer:
         try:
             await self._ask_or_give_way(analyst, job)
         except StoreError as error:
-            log.warning("answer not saved, it will be asked for again", analysis=job.id, error=str(error))
+            log.warning("answer not saved, the model will be asked again", analysis=job.id, error=str(error))
             self._stranded = True
         finally:
             self.admission.running -= 1
@@ -361,7 +361,7 @@ class Analyzer:
                 raise
             task.uncancel()
             self.metrics.model_calls.labels("gave way").inc()
-            await self.outcomes.postpone(job, "a question that is waited for went first", delay=0.0, counted=False)
+            await self.outcomes.postpone(job, "a question that somebody waits for came first", delay=0.0, counted=False)
 
     async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:
         async def again() -> bool:
@@ -417,7 +417,7 @@ class Analyzer:
             self.metrics.advice_refused.inc()
         reason = f"The answer of {explanation.model or analyst.model} {found.reason}"
         if found.repairable and job.attempts < min(REPAIRED, self.attempts):
-            await self._failed(analyst, job, ModelAnswerError(f"{reason}: choose another model if this goes on."))
+            await self._failed(analyst, job, ModelAnswerError(f"{reason}: choose another model if this continues."))
             return
         self.admission.answered(job.pattern_id, seconds)
         log.warning("answer refused", analysis=job.id, reason=reason)
@@ -427,7 +427,7 @@ class Analyzer:
         try:
             await self.admission.budget.used(tokens)
         except StoreError as error:  # the answer matters more than its price
-            log.warning("tokens not counted", tokens=tokens, error=str(error))
+            log.warning("token use not counted", tokens=tokens, error=str(error))
 
     async def _failed(self, analyst: Analyst, job: PendingAnalysis, error: ModelError) -> None:
         """No answer: the provider's fault (pause, ask again later) or this question's (a bounded number of tries)."""
@@ -440,7 +440,7 @@ class Analyzer:
         else:
             delay = verdict.retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
             reason = verdict.reason
-            log.warning("no answer from the model, will ask again", analysis=job.id, reason=reason, seconds=delay)
+            log.warning("no answer from the model, Andon asks again", analysis=job.id, reason=reason, seconds=delay)
             await self.outcomes.postpone(job, reason, delay=delay, counted=True)
 
     async def _give_up(self, job: PendingAnalysis, reason: str, refused: Explanation | None = None) -> None:

@@ -56,7 +56,7 @@ class Explained:
             return []
         shown = await read(queue.shown_for, [int(key) for key, _ in near])
         return [
-            Hint("explained", f"pattern {key}", _cut(self._known[int(key)]), clean(answer.text, TOLD_MAX), score)
+            Hint("explained", f"problem {key}", _cut(self._known[int(key)]), clean(answer.text, TOLD_MAX), score)
             for key, score in near
             if (answer := shown.get(int(key))) is not None and int(key) in self._known
         ]

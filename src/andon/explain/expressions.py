@@ -80,7 +80,7 @@ def regular(source: str) -> Expression:
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"/{source}/ is not a regular expression: {error}") from None
     if pattern.match(""):
-        raise ValueError(f"/{source}/ matches the empty text")
+        raise ValueError(f"/{source}/ matches an empty text")
     choices = _choices(list(tree), source)
     if _ends_in_repeat(list(tree), source):
         choices.pop()  # it takes what it gets: nothing behind it can make it try again
@@ -95,7 +95,7 @@ def _reach(choices: list[Choice], source: str) -> int:
         if reach * _ways(choices, reach) <= STEPS_MAX:
             return reach
         reach = reach * 3 // 4
-    raise ValueError(f"/{source}/ could take too long: write .{{0,40}} in place of .* so that it has less to try")
+    raise ValueError(f"/{source}/ could take too long: write .{{0,40}} instead of .* so that it has less to try")
 
 
 def _ends_in_repeat(items: list[Any], source: str) -> bool:
@@ -126,12 +126,14 @@ def _choices(items: list[Any], source: str) -> list[Choice]:
             least, most = int(argument[0]), int(argument[1])
             inner = _ways(_choices(list(argument[2]), source))
             if inner > 1 and most > 1 and (most > _NESTED_MAX or inner**most > _NESTED_WAYS_MAX):
-                raise ValueError(f"/{source}/ could take for ever: it repeats something that has a choice or repeats")
+                raise ValueError(
+                    f"/{source}/ could take forever: it repeats something that itself has alternatives or repetitions"
+                )
             found += [*([inner] * most if inner > 1 else ()), most + 1 - least]
         elif name == "BRANCH":
             found.append([_choices(list(branch), source) for branch in argument[1]])
         elif name in ("GROUPREF", "GROUPREF_EXISTS"):
-            raise ValueError(f"/{source}/ refers back to a group: write it without")
+            raise ValueError(f"/{source}/ refers back to a group: remove the reference")
         elif name == "SUBPATTERN":
             found += _choices(list(argument[3]), source)
         elif name in ("ASSERT", "ASSERT_NOT"):

@@ -90,7 +90,7 @@ class Ladder:
             try:
                 facts = await facts_about(self.history, question)
             except QueryTooSlow as error:
-                log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
+                log.info("question is sent without facts", pattern=question.pattern_id, reason=str(error))
                 facts = []
         rules = self.rules_near(question)[:RULES_MAX] if for_model else question.rules
         return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], rules=rules, facts=facts)

@@ -79,7 +79,7 @@ class Outcomes:
     def useless(self, job: PendingAnalysis) -> str | None:
         """Why nobody has a use for a second opinion by now; None where it is to be asked for."""
         if self.analyst is None or self.trust.blind:
-            return "second opinions are not asked for any more"
+            return "second opinions are no longer requested"
         if self.standing is Standing.UNFIT and placing.fits(self.ladder.rules(job.question)):
             return f"{self.analyst.model} is unfit, and a rule fits"
         return None
@@ -159,4 +159,4 @@ class Outcomes:
             subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
             await self.publisher.send(subject, announcement(latest, question.template, answer))
         except BrokerError as error:
-            log.info("explanation not announced", analysis=answer.id, error=str(error))
+            log.info("explanation not published", analysis=answer.id, error=str(error))

@@ -18,9 +18,9 @@ from andon.explain.playbook import GENERAL
 
 #: What is said of a model, by its standing.
 _WORTH = {
-    Standing.QUALIFIED: "which proved itself on labelled cases",
-    Standing.ADVISORY: "which has not proved itself (yet)",
-    Standing.UNFIT: "which did not prove itself and is unfit to answer first",
+    Standing.QUALIFIED: "which passed its test on labelled cases",
+    Standing.ADVISORY: "which has not passed its test (yet)",
+    Standing.UNFIT: "which failed its test and is unfit to answer first",
 }
 #: Between what a model suggests and the general answer that it is put together with.
 _BELOW = "The playbook's general answer, with what is the model's own marked:"

@@ -59,7 +59,7 @@ class SiteAnswers:
                 await self._walk(first=first)
                 first = False
             except StoreError as error:
-                log.warning("problems not compared with what the site knows", error=str(error))
+                log.warning("problems not compared with the site's fixes and runbooks", error=str(error))
                 await asyncio.sleep(AGAIN_AFTER)
                 continue
             await self._changed.wait()
@@ -82,7 +82,7 @@ class SiteAnswers:
                 break
             await asyncio.sleep(0)
         if answered:
-            log.info("problems answered anew by what the site knows", problems=answered)
+            log.info("problems answered again from the site's fixes and runbooks", problems=answered)
 
     def _worth(self, found: list[queue.Glance], first: bool) -> list[queue.Glance]:
         return [glance for glance in found if self._concerns(glance, first)]

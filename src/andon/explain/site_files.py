@@ -95,7 +95,7 @@ class SiteFiles(Generic[T]):
         named = [(path.relative_to(self._directory).as_posix(), path) for path in paths]
         named = [(name, path) for name, path in named if not _is_aside(name)]
         if len(named) > FILES_MAX and len(self._files) < FILES_MAX:  # said once, not with every scan
-            log.warning(f"too many {self._what}s, the last are not read", files=len(named), limit=FILES_MAX)
+            log.warning(f"too many {self._what}s, the last ones are not read", files=len(named), limit=FILES_MAX)
         return named[:FILES_MAX]
 
     def _told(self, name: str) -> str:

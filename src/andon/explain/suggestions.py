@@ -112,10 +112,10 @@ def fault_of(question: Question, suggestion: Suggestion) -> str | None:
         return refused
     said, asked = Said(suggestion.why, "", []), Asked.of(question)
     if _APPROVED.search(suggestion.why):
-        return "it speaks of an approval, which is not its to give"
+        return "it mentions an approval, which it cannot give"
     if (obedience := obeys(said, asked, question)) is not None:
         return f"it {obedience}"
-    return "it speaks of itself" if talks_of_itself(said, asked) else None
+    return "it talks about itself" if talks_of_itself(said, asked) else None
 
 
 @dataclass(eq=False, repr=False)
@@ -136,6 +136,6 @@ class Suggestions:
             return
         fault = await asyncio.to_thread(fault_of, job.question, suggestion)
         if fault is not None:
-            log.warning("suggestion not taken", analysis=job.id, target=suggestion.target, reason=fault)
+            log.warning("suggestion not accepted", analysis=job.id, target=suggestion.target, reason=fault)
             return
         await self.take(job.pattern_id, suggestion, f"{provider} {model}".strip())

@@ -54,7 +54,7 @@ class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
             return f"{name} is {self.standing}: {self.reason}; it is being tested, {asked}"
         more = f"; {self.reason}" if self.reason else ""
         if self.changed:
-            return f"other weights stand behind {name} than before: it is being tested anew, {asked}{more}"
+            return f"{name} has other weights than before: it is being tested again, {asked}{more}"
         return f"{name} is being tested, {asked}{more}"
 
 

@@ -31,7 +31,7 @@ class _Loader(_BASE):  # type: ignore[misc]  # one of two classes
             seen: set[str] = set()
             for key, _ in node.value:
                 if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} is listed twice", problem_mark=key.start_mark)
                 seen.add(key.value)
         return found
 

@@ -63,7 +63,7 @@ class CodeRules:
 
     ``patterns`` are regular expressions over the raw message; what they match (their first group where they have
     one) is kept as it stands. ``fields`` are names of context fields. Raises ConfigError where an expression
-    cannot be compiled or matches the empty text.
+    cannot be compiled or matches an empty text.
     """
 
     def __init__(self, patterns: Iterable[str] = (), fields: Iterable[str] = ()) -> None:
@@ -141,9 +141,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"The code pattern {pattern!r} is not a regular expression ({error}): correct it.") from error
+        raise ConfigError(
+            f"The expression {pattern!r} in ANDON_CODE_PATTERNS is not a regular expression ({error}): correct it."
+        ) from error
     if compiled.match(""):
-        raise ConfigError(f"The code pattern {pattern!r} matches the empty text: make it match at least one character.")
+        raise ConfigError(
+            f"The expression {pattern!r} in ANDON_CODE_PATTERNS matches an empty text: make it match at least one "
+            "character."
+        )
     return compiled
 
 

@@ -52,7 +52,7 @@ class ConfirmedFixes:
             found.append(
                 Hint(
                     kind="resolution",
-                    source=f"pattern {resolution.pattern_id}",
+                    source=f"problem {resolution.pattern_id}",
                     title=template[:_TITLE_MAX],
                     text=resolution.fix + cause,
                     score=score,

@@ -161,7 +161,7 @@ class Decoder:
             record.notes = "; ".join(notes) if notes else None
             decoded.records.append(record)
         if beyond:
-            reason = f"is more than the {MOST:,} logs that one message may hold"
+            reason = f"has more than the {MOST:,} logs that one message may contain"
             decoded.rejects.append(reject_of(delivery, reason, beyond, len(parts)))
         if delivery.headers and not decoded.records:
             decoded.rejects[0].reply_to = _reply_to(delivery, [])
@@ -382,6 +382,6 @@ def _reply_to(delivery: Delivery, notes: list[str]) -> str | None:
         return None
     bad = len(subject) > NAME_LIMIT or any(not t or t in ("*", ">") for t in subject.split("."))
     if bad or any(c.isspace() for c in subject) or comes_back(subject):
-        notes.append(f"Reply-To {_short(subject)} is no subject to answer on")
+        notes.append(f"Reply-To {_short(subject)} is not a subject that can be answered on")
         return None
     return subject

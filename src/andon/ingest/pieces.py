@@ -111,7 +111,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
         if _is_event(items):
             items = [data]
         elif not any(_readable(item) for item in items):
-            return [Piece(data, refused="is an array that holds no object")], b""
+            return [Piece(data, refused="is an array without any object")], b""
     if not items or (len(items) == 1 and text[:1] == "{"):
         return [whole], b""
     return [_event(item, encoding) for item in items[:MOST]], _beyond(items)
@@ -183,7 +183,7 @@ def read(data: bytes, encoding: str) -> Piece:
             piece.tree = tree
             return piece
     elif isinstance(value, list):
-        piece.refused = "is an array that holds no object"
+        piece.refused = "is an array without any object"
         return piece
     return _as_text(piece, coding, text, "JSON but no object", "is empty" if not text else "is JSON but not an object")
 

@@ -157,7 +157,7 @@ class Recorder:
             async with asyncio.timeout(1.0):
                 await self.stream.release(deliveries)
         except (BrokerError, TimeoutError):
-            log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
+            log.info("current batch not released; the broker delivers it again", messages=len(deliveries))
 
     def _understood(self, deliveries: Sequence[Delivery]) -> Iterator[Batch]:
         """Decode deliveries as they are asked for, one batch at least; a message is never divided between two.
@@ -203,7 +203,10 @@ class Recorder:
                 refused = [delivery for delivery, logs in zip(batch.deliveries, batch.logs, strict=True) if not logs]
                 await self.stream.terminate(refused)
         except BrokerError as error:
-            log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
+            log.info(
+                "acknowledgements lost; the broker delivers these logs again and Andon recognises them",
+                error=str(error),
+            )
 
     async def _store_until_done(self, batch: Batch) -> Recorded:
         """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
@@ -229,7 +232,7 @@ class Recorder:
                 self.metrics.batch_seconds.observe(time.monotonic() - started)
                 self.on_stalled(False)
                 if self.health.report("store", None):
-                    log.info("recording goes on")
+                    log.info("recording continues")
                 self._merged(merges, recorded)
                 return recorded
 
@@ -255,7 +258,7 @@ class Recorder:
         """The transaction took these along. Where a person changed the grouping, the merger is made anew."""
         del self._merges[: len(merges)]
         if self._regrouped is not None and recorded.regrouped != self._regrouped:
-            log.info("patterns were merged or split by hand, the grouping is read again")
+            log.info("problems were merged or split by a person, the grouping is read again")
             self._merger = None
         self._regrouped = recorded.regrouped
 
@@ -264,7 +267,7 @@ class Recorder:
 
         A message is one transaction still. ``batch`` holds afterwards what was made of each.
         """
-        log.warning("batch refused by the database, storing it one by one", reason=reason)
+        log.warning("batch refused by the database, its logs are stored one by one", reason=reason)
         total = await self.store.record([], [])
         stored = Batch()
         for delivery, places, rejects in batch.messages():

@@ -29,7 +29,7 @@ from andon.store import Store, recording, set_floor
 log = structlog.get_logger(__name__)
 
 #: What :meth:`Health.report` calls this, and what it says before the first look.
-PART, BEGINS = "recovery", "comparing what the stream holds with the database"
+PART, BEGINS = "recovery", "comparing the log stream with the database"
 #: Seconds between two looks while anything happens; after a look that failed it takes longer and longer.
 EVERY, EVERY_AT_MOST = 1.0, 30.0
 #: Where nothing happens, as far as is heard, it is looked all the same after so many seconds.
@@ -66,7 +66,7 @@ class Recovery:
     """Compares whole keys (sequence and stored-at time): sequences alone are used again.
 
     ``take`` stores deliveries as if they had been pulled, and returns how many logs and rejects were new.
-    ``count_lost`` is told how many messages were removed from the stream before they were stored.
+    ``count_lost`` is told how many messages were removed from the stream before Andon could store them.
     """
 
     stream: LogStream
@@ -128,7 +128,7 @@ class Recovery:
                 await self._look(state)
             except (BrokerError, StoreError) as error:
                 if failed:  # once is a broker or a database that goes away, which others tell
-                    told = f"what was acknowledged cannot be compared with the database ({error}); it is tried again"
+                    told = f"acknowledged logs cannot be compared with the database ({error}); Andon tries again"
                     if self.health.report(PART, told):
                         log.warning("recovery failed", reason=str(error))
                     pause = min(2 * pause, EVERY_AT_MOST)
@@ -148,11 +148,14 @@ class Recovery:
         if state.ack_floor > state.last_sequence:
             told = (
                 f"{CONSUMER} has acknowledged up to sequence {state.ack_floor}, but {STREAM} ends at "
-                f"{state.last_sequence}: the broker lost messages, or its store was changed; the consumer is made anew"
+                f"{state.last_sequence}: the broker lost messages, or its store was changed; Andon creates the "
+                "consumer again"
             )
             self._told = True
             if self.health.report(PART, told):
-                log.warning("ack floor above the stream's end", floor=state.ack_floor, last=state.last_sequence)
+                log.warning(
+                    "acknowledged position is beyond the stream's end", floor=state.ack_floor, last=state.last_sequence
+                )
             return
         if self._known != (state.born_ns, state.changes) or state.last_sequence < self._checked:
             self._suspect_removed(state)
@@ -189,7 +192,7 @@ class Recovery:
             args = (name, first, below, state.first_ns, NEAR)
             ranges = [*await self.store.read(recording.missing_ranges, *args), (below + 1, end)]
         if stored := await self._compare(name, ranges):
-            log.warning("logs delivered before were not in the database and were read again", logs=stored)
+            log.warning("logs delivered before were missing from the database and have been read again", logs=stored)
         await self.store.write(set_floor, name, state.first_sequence, time.time())
         self._checked, self._ours = end, state.delivered
         self.stream.compared()
@@ -217,7 +220,7 @@ class Recovery:
         if not stored or end <= self._ours or self._standing:
             return
         if not self._taken:
-            log.warning("logs are missing from what we are delivered", consumer=CONSUMER, read_again=stored)
+            log.warning("logs are missing from what the broker delivers", consumer=CONSUMER, read_again=stored)
         self._taken += stored
         self._taken_at = time.monotonic()
 
@@ -258,7 +261,7 @@ class Recovery:
                         continue
                     done = before + keys[-1][0] - low + 1
                     so_far = f"{BEGINS}: {done:,} of {total:,} messages done, {stored:,} logs read again"
-                    self.health.report(PART, f"{so_far}; new logs are recorded meanwhile")
+                    self.health.report(PART, f"{so_far}; new logs are recorded at the same time")
                     if done * 10 // total > told:
                         told = done * 10 // total
                         log.info(so_far)
@@ -299,14 +302,14 @@ class Recovery:
         if lost:
             self._lost, self._lost_at = self._lost + lost, time.monotonic()
             self.count_lost(lost)
-            log.error("messages were removed from the stream before they were stored", messages=lost)
+            log.error("messages were removed from the stream before Andon could store them", messages=lost)
             self.health.notes[PART] = self._lost_sentence
 
     @property
     def _lost_sentence(self) -> str:
         return (
-            f"{counted(self._lost, 'message')} of {STREAM} are lost: somebody, or a limit of the stream, removed them "
-            "before they were stored; have what was sent then sent again"
+            f"{counted(self._lost, 'message')} of {STREAM} are lost: they were removed, by hand or by a limit of the "
+            "stream, before Andon could store them; send the logs of that time again"
         )
 
     async def _note(self, name: str) -> None:
@@ -323,20 +326,23 @@ class Recovery:
         if time.monotonic() - self._unreadable_at < QUIET:
             first, last = self._unreadable
             told = (
-                f"the broker cannot read sequences {first} to {last} of {STREAM}: its store is damaged; what was not "
-                "stored of them is lost, what came after them is recorded"
+                f"the broker cannot read sequences {first} to {last} of {STREAM}: its store is damaged; those not yet "
+                "stored are lost, and recording continues after them"
             )
         if self._taken and time.monotonic() - self._taken_at >= QUIET:
-            log.info("no other client takes messages any more", read_again=self._taken)
+            log.info("no other client takes messages from the consumer any longer", read_again=self._taken)
             self._taken = 0
         if time.monotonic() - self._lost_at < QUIET and told is None:
             told = self._lost_sentence
         if self._standing and told is None:
-            told = f"{CONSUMER} of {STREAM} delivers nothing, though logs wait: they are read from the stream instead"
+            told = (
+                f"{CONSUMER} of {STREAM} delivers nothing although logs are waiting: Andon reads them from the stream "
+                "instead"
+            )
         elif self._taken and told is None:
             told = (
                 f"another client, or an Andon with another database, takes messages from {CONSUMER} of {STREAM}: "
-                f"{self._taken:,} logs were read again; stop it or give it a consumer of its own"
+                f"{self._taken:,} logs were read again; stop that client or give it its own consumer"
             )
         self._told = told is not None
         self.health.report(PART, told)

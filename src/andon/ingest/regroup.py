@@ -32,7 +32,7 @@ _FEW, _MORE, _FIXED = 16, 1_000, 200_000
 #: Characters of a log's text and of its context beyond which it is none of those.
 _LONG = 32_000
 #: What :meth:`Health.report` calls this, and what it says before the first step.
-PART, BEGINS = "grouping", "checking whether stored problems have fingerprints of an earlier version"
+PART, BEGINS = "grouping", "checking whether stored problems were grouped by an earlier version"
 _REFERENCE = frozenset({"timestamp", "hostname", "severity", "service", "message", "context"})
 
 
@@ -45,14 +45,14 @@ async def regroup(store: Store, decode: Decode, health: Health) -> None:
     health.report(PART, BEGINS)
     told = 0
     while (now := await store.write(_step, decode, int(fingerprint.VERSION), time.time())) is not None:
-        what = f"stored problems get the fingerprints of this version: {now.done:,} of {now.total:,} done"
-        health.report(PART, f"{what}; logs wait in the stream meanwhile")
+        what = f"regrouping stored problems for this version: {now.done:,} of {now.total:,} done"
+        health.report(PART, f"{what}; new logs wait in the stream")
         if now.done * 10 // now.total >= told:
             log.info(what)
             told = now.done * 10 // now.total + 1
     if told:
         done = await store.read(problems.regrouped_so_far)
-        log.info("stored problems have the fingerprints of this version", **msgspec.structs.asdict(done))
+        log.info("stored problems are regrouped for this version", **msgspec.structs.asdict(done))
     health.report(PART, None)
 
 

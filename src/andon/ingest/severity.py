@@ -205,7 +205,7 @@ class SeverityReader:
 
 
 def _of_words(native: str, field: str, keys: Collection[str]) -> Reading:
-    """What a text says that is no number."""
+    """What a text says that is not a number."""
     text = unaccented(native)
     key = _JOINTS.sub("_", text).strip("_")
     if pri := _PRI.fullmatch(text):

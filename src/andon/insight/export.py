@@ -38,16 +38,16 @@ def format_of(named: str | None, out: Path | None) -> Format:
         for form in _SUFFIXES.values():
             if named.strip().lower() == form:
                 return form
-        raise ValueError(f"{named!r} is no format: use csv, jsonl or parquet")
+        raise ValueError(f"{named!r} is not a format: use csv, jsonl or parquet")
     if out is None:
         return "jsonl"
     name = out.name.removesuffix(".gz")
     suffix = Path(name).suffix.lower()
     if suffix not in _SUFFIXES:
-        raise ValueError(f"{out.name} says no format: end it in .csv, .jsonl or .parquet, or name one with --format")
+        raise ValueError(f"{out.name} does not say its format: end it in .csv, .jsonl or .parquet, or use --format")
     found = _SUFFIXES[suffix]
     if found == "parquet" and name != out.name:
-        raise ValueError(f"{out.name}: Parquet is compressed already; leave .gz out")
+        raise ValueError(f"{out.name}: Parquet is already compressed; omit .gz")
     return found
 
 

@@ -236,7 +236,7 @@ class _Reader:
         connection = self._connection
         if watermark.newest_id(connection) or run(connection, "SELECT id FROM field_values LIMIT 1").first():
             return False
-        note = f"nothing is stored yet, so no {noun} is known: `andon send` publishes a first log"
+        note = f"nothing is stored yet, so no {noun} is known: send a first log with `andon send`"
         self.notes.extend([] if note in self.notes else [note])
         return True
 
@@ -252,4 +252,4 @@ def _found(level: str, said: str, known: Iterable[str]) -> Names | None:
 
 
 def _problems_near(connection: Connection, pattern_id: int) -> str:
-    return reading.choice("problem", no_such.nearest_ids(connection, "pattern", pattern_id))
+    return reading.choice("problem", no_such.nearest_ids(connection, "problem", pattern_id))

@@ -181,7 +181,7 @@ class Store:
                     raw.close()
         except StoreError as error:
             # Nothing is lost: the write-ahead log is read at the next start.
-            _log.warning("database closed without a checkpoint", reason=str(error))
+            _log.warning("database was closed without a checkpoint", reason=str(error))
         finally:
             self._writer.dispose()
 

@@ -23,9 +23,9 @@ PROSE = "The spindle drive overheats because its fan is blocked. Clean the filte
 HALF: dict[str, Any] = {"summary": "The cabinet fan of the spindle drive is blocked.", "category": "drive"}
 #: Each failure of a provider, the error it must become and words of its sentence.
 FAILURES = [
-    (Answer(status=403, error="not yours"), ModelMisconfigured, "refuses our credentials (403: not yours): check "),
+    (Answer(status=403, error="not yours"), ModelMisconfigured, "rejected the credentials (403: not yours): check "),
     (Answer(status=429, error="slow down", headers={"Retry-After": "7"}), ModelBusy, "is busy (429: slow down)"),
-    (Answer(status=500, error="boom"), ModelUnavailable, "failed (500: boom); it is asked again later"),
+    (Answer(status=500, error="boom"), ModelUnavailable, "failed (500: boom); Andon asks again later"),
     (Answer(status=503, error="overloaded"), ModelBusy, "is busy (503: overloaded)"),
 ]
 

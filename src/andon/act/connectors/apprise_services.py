@@ -97,7 +97,7 @@ class AppriseConnector(Connector):
         if not isinstance(message, Message):
             raise unable(self, order.operation)
         if message.where:
-            raise ActionRefused(f"{self.name}: where it goes stands in urls: leave the channel empty")
+            raise ActionRefused(f"{self.name}: its urls define where it goes: leave the channel empty")
         text = fitted(
             order, text_of(message, self.settings.public_url), lambda one: len(one.plain()), TEXT_MAX, self.name
         )
@@ -144,7 +144,7 @@ class AppriseConnector(Connector):
             async with asyncio.timeout(within):
                 return await asyncio.gather(*(one(url) for url in self._urls))
         except TimeoutError as error:
-            raise OutcomeUnknown(f"{self.name} did not end within {within:g} s") from error
+            raise OutcomeUnknown(f"{self.name} did not finish within {within:g} s") from error
 
     def _deliver(self, url: str, called: dict[str, str]) -> Outcome:
         """One message to one service, in this thread: the library's pools of threads would stay."""
@@ -166,7 +166,7 @@ class AppriseConnector(Connector):
         said = "; ".join(entry.message for entry in result.logs())
         for secret in sorted({piece for each in self._urls for piece in _secrets(each)}, key=len, reverse=True):
             said = said.replace(secret, "[redacted]")
-        told = clean(" ".join(said.split()), WORDS_MAX) or "it was not taken, and the library does not say why"
+        told = clean(" ".join(said.split()), WORDS_MAX) or "it was not accepted, and the library does not say why"
         return Outcome(_scheme(url), bool(result), told)
 
     def _understood(self) -> list[Checked]:
@@ -174,7 +174,7 @@ class AppriseConnector(Connector):
         for url in self._urls:
             service = _service(url)
             if service is None:
-                remedy = "see the library's list of services for how the address is written"
+                remedy = "see the library's list of services for the form of the address"
                 found.append(Checked(False, f"{_scheme(url)}://…: {_NOT_UNDERSTOOD}", remedy))
             else:
                 found.append(Checked(True, f"{_scheme(url)}:// is understood ({service.service_name})"))
@@ -242,7 +242,7 @@ def _meaning(words: str) -> Literal["refused", "later", "unknown"]:
 def _demand_addresses(urls: Sequence[str], held: Secret | None) -> None:
     """Raises ConfigError where a file holds something else than addresses."""
     if held is not None and not (0 < len(urls) <= URLS_MAX and all(map(is_address, urls))):
-        raise ConfigError(f"{held.what}: {held.path} is to hold 1 to {URLS_MAX} addresses of Apprise, one a line")
+        raise ConfigError(f"{held.what}: {held.path} must contain 1 to {URLS_MAX} Apprise addresses, one per line")
 
 
 def _secrets(url: str) -> tuple[str, ...]:

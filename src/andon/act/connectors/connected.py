@@ -85,7 +85,7 @@ def _from_outside(settings: Settings, named: Named) -> Connector:
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise _broken(where, named, packages[0], f"{type(error).__name__}: {error}") from error
     if not isinstance(made, Connector):
-        raise _broken(where, named, packages[0], f"it makes a {type(made).__name__}, which is no Connector")
+        raise _broken(where, named, packages[0], f"it makes a {type(made).__name__}, which is not a Connector")
     return made
 
 
@@ -94,5 +94,5 @@ def _broken(where: str, named: Named, package: str, reason: str) -> ConfigError:
     shown = reason.replace(secret, "[redacted]") if secret else reason
     return ConfigError(
         f"{where} comes from the package {package}, which cannot be used ({clean(' '.join(shown.split()), 200)}): "
-        "renew or correct that package, or remove the table"
+        "update or correct that package, or remove the table"
     )

@@ -197,7 +197,7 @@ def unable(connector: Connector, operation: Operation) -> ActionRefused:
     """The error that this system does not do that, with what it does, or what its table lacks for it."""
     told = f"{connector.name} {_DEEDS[operation][1]}"
     if lacking := connector.needs.get(operation):
-        told += f": write {lacking} into its table [[{connector.kind}]] and restart"
+        told += f": add {lacking} to its table [[{connector.kind}]] and restart"
     able = sorted(connector.abilities, key=list(Operation).index)
     other = ", ".join(_DEEDS[one][0] + (f" (--do {_BY_DO[one]})" if one in _BY_DO else "") for one in able)
     return ActionRefused(f"{told}; it {other or 'is only read'}")

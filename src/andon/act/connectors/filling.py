@@ -25,10 +25,10 @@ def filled(request: OutgoingRequest, values: Mapping[str, str]) -> OutgoingReque
     url, body = request.url, request.body
     for name in request.filled:
         if not (value := values.get(name, "")):
-            raise ActionRefused(f"{name} is not known, so that the request cannot be made: look there, then retry")
+            raise ActionRefused(f"{name} is not known, so the request cannot be made: look there, then retry")
         place, written = f"{{{name}}}", _written(f"{{{name}}}")
         if place not in url and written not in body:
-            raise ActionRefused(f"{name} has no place in what was approved, and it is not sent: decline it")
+            raise ActionRefused(f"{name} has no place in the approved request, so it is not sent: decline it")
         url = url.replace(place, quote(value, safe=""))
         body = body.replace(written, _written(value), 1)
     return msgspec.structs.replace(request, url=url, body=body, filled=())

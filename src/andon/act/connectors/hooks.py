@@ -57,14 +57,14 @@ def demand_url(name: str, request: OutgoingRequest, shown: str) -> None:
     """Raises ActionRefused where ``request`` was rendered for another address than the one that is configured now."""
     if request.url != shown:
         raise ActionRefused(
-            f"{name} is {shown} now, and this was approved for {request.url}: decline it, and propose it anew"
+            f"{name} is now {shown}, but this was approved for {request.url}: decline it and propose it again"
         )
 
 
 def demand_allowed(name: str, place: str, allowed: Container[str]) -> None:
     """Raises ActionRefused where ``place`` was allowed when the action was proposed, and is no more."""
     if place not in allowed:
-        raise ActionRefused(f"{name} may not write to {place!r:.100} any more: decline it, and propose it anew")
+        raise ActionRefused(f"{name} may not write to {place!r:.100} any longer: decline it and propose it again")
 
 
 def words_in(answer: Any) -> str:
@@ -87,8 +87,10 @@ async def reached(client: Client, url: str, shown: str) -> Checked:
     try:
         response = await client.request("HEAD", url, returned=ANY)
     except ActionError as error:
-        return failed(error, "see whether it runs, whether its address is right, and whether a firewall stands between")
+        return failed(
+            error, "check that it is running, that its address is correct, and that no firewall is in between"
+        )
     if response.is_redirect:
-        remedy = "redirects are not followed: write the address that it leads to"
+        remedy = "redirects are not followed: set the address that it leads to"
         return Checked(False, f"{shown} answers {response.status_code}, a redirect", remedy)
     return Checked(True, f"{shown} can be reached (to HEAD it answers {response.status_code})")

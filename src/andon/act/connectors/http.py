@@ -197,8 +197,8 @@ class Client:
             return response.json()
         except (ValueError, RecursionError) as error:
             kind: Callable[[str], ActionError] = OutcomeUnknown if changed else TargetAway
-            page = " (a web page: is the address right?)" if is_page(response) else ""
-            raise kind(f"{self.name} answered {response.status_code} with something that is no JSON{page}") from error
+            page = " (a web page: check the address)" if is_page(response) else ""
+            raise kind(f"{self.name} answered {response.status_code} with something that is not JSON{page}") from error
 
     def said(self, response: httpx2.Response) -> str:
         """The service's own words in an answer: on one line, cut, without secrets; of a web page its title."""
@@ -220,7 +220,7 @@ class Client:
         if (there.scheme, there.netloc) != (base.scheme, base.netloc) or not below or not {".", ".."}.isdisjoint(steps):
             raise ActionRefused(
                 f"{self.name}: this goes to {_place(there)}{self._told(there.path)[:100]}, which is not below the "
-                f"configured address {_place(base)}{root}: decline it, and propose it anew"
+                f"configured address {_place(base)}{root}: decline it and propose it again"
             )
 
     @asynccontextmanager
@@ -262,10 +262,10 @@ class Client:
         if isinstance(error, (TimeoutError, httpx2.TimeoutException)):
             return unknown(f"{self.name} did not answer within {self.timeout:g} s")
         if isinstance(error, ResponseTooLong):
-            return unknown(f"{self.name} answered without end")
+            return unknown(f"{self.name} sent an answer that does not end")
         if isinstance(error, _Packed):
-            return unknown(f"{self.name} answered compressed, which was not asked for: a proxy may do that")
-        return unknown(f"{self.name}: the connection broke before the answer came: {self._said(error)}")
+            return unknown(f"{self.name} sent a compressed answer, which was not requested: a proxy may do that")
+        return unknown(f"{self.name}: the connection broke before the answer arrived: {self._said(error)}")
 
     def _failure(
         self, response: httpx2.Response, only_reads: bool, unknown: Callable[[str], ActionError]
@@ -293,7 +293,7 @@ class Client:
     def _usual_remedy(self, status: int) -> str:
         if status == 401 and self._secret is not None:
             return f"; it does not accept {self._secret.called}: {self._secret.renewal}"
-        return _remedy(status) or "; correct in the settings what it names and restart, then propose it anew"
+        return _remedy(status) or "; correct in the settings what it names and restart, then propose it again"
 
     def _spelled(self, secret: str) -> tuple[str, ...]:
         """The login's secret and what its headers make of it, as they might be repeated."""
@@ -375,22 +375,25 @@ def _with(told: str, remedy: str) -> str:
 
 def _remedy(status: int) -> str:
     if status == 401:
-        return "; it does not accept the credentials: renew them in the settings and restart, then retry"
+        return "; it does not accept the credentials: replace them in the settings and restart, then retry"
     if status == 403:
-        return "; the user in the settings lacks the right: have it granted, then retry"
+        return "; the user in the settings does not have the right: have it granted, then retry"
     if status == 404:
-        return "; there is no such thing there, or this user may not see it: check address and names in the settings"
+        return "; it does not exist there, or this user may not see it: check address and names in the settings"
     if status == 407:
-        return "; that is a proxy on the way, which wants a login: give HTTPS_PROXY one, or name the host in NO_PROXY"
+        return "; a proxy in between requires a login: add it to HTTPS_PROXY, or list the host in NO_PROXY"
     if status == 413:
-        return "; it is too large for the service: propose it anew with less, or have the service take more"
+        return "; it is too large for the service: propose it again with less, or raise the limit of the service"
     return ""
 
 
 def _way_there(said: str) -> str:
     """What to do about a connection that does not come about."""
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "; its certificate is not trusted here: name the authority that signed it in SSL_CERT_FILE"
+        return (
+            "; its certificate is not trusted here: set SSL_CERT_FILE to the certificate of the authority that signed "
+            "it"
+        )
     if "WRONG_VERSION_NUMBER" in said:
-        return "; it does not speak TLS there: is the address http:// or of another port?"
+        return "; it does not use TLS there: check whether the address is http:// or has another port"
     return ""

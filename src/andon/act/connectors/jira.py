@@ -45,12 +45,12 @@ class JiraConnector(Connector):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         if not isinstance(setup.named.table, JiraTable):
-            raise ConfigError(f"{self.name} is no table [[jira]]")
+            raise ConfigError(f"{self.name} is not a [[jira]] table")
         self._table = setup.named.table
         what = f"[[jira]] {self.name}: token"
         secret = Secret(self._table.token, self._table.token_file, self.settings.jira_token, what=what)
         if not secret.text:
-            raise ConfigError(f"{what} is missing: write token or token_file into the table, or set ANDON_JIRA_TOKEN")
+            raise ConfigError(f"{what} is missing: set token or token_file in the table, or ANDON_JIRA_TOKEN")
         self._rest = Rest(self.name, self._table, secret)
 
     @property
@@ -94,7 +94,7 @@ class JiraConnector(Connector):
             made = await self._rest.send(rendered.requests[0])
             key = text(made, "key") or ""
             if ISSUE_KEY.match(key) is None:
-                raise OutcomeUnknown(f"{self.name} took the issue and did not say what it is called")
+                raise OutcomeUnknown(f"{self.name} accepted the issue but did not return its key")
             return self._receipt(key)
         if isinstance(wanted, Comment):
             self._issue(wanted.ticket)
@@ -158,8 +158,8 @@ class JiraConnector(Connector):
         if priority := priorities.get(wanted.severity):
             fields["priority"] = {"name": priority}
         note = (
-            f"A new issue ({self._table.issue_type}) in project {project}. The last label is Andon's key for finding "
-            "this issue again."
+            f"A new issue ({self._table.issue_type}) in project {project}. Andon uses the last label to find this "
+            "issue again."
         )
         return Rendered((self._request("issue", {"fields": fields | self._table.fields}),), (note,))
 
@@ -172,7 +172,10 @@ class JiraConnector(Connector):
         end = self._request(f"issue/{self._issue(wanted.ticket)}/transitions", body)
         return Rendered(
             (self._comment(wanted.ticket, key, (*cause, *wanted.body)), msgspec.structs.replace(end, filled=(step,))),
-            (f"Jira is asked first which transitions {wanted.ticket} has; one that is done already is not moved.",),
+            (
+                f"Andon first asks Jira which transitions {wanted.ticket} has; an issue that is already done is not "
+                "moved.",
+            ),
         )
 
     def _comment(self, ticket: str, key: str, body: Body) -> OutgoingRequest:
@@ -216,7 +219,7 @@ class JiraConnector(Connector):
         self._issue(ticket)
         if (await self._rest.issue(ticket, ("status",))).is_done:
             await self._send_once(ticket, key, comment)
-            return self._receipt(ticket, "It was done already.", closed=True)
+            return self._receipt(ticket, "It was already done.", closed=True)
         step = self._step(await self._rest.transitions(ticket), ticket, end.filled[0].removeprefix(_STEP))
         await self._send_once(ticket, key, comment)
         await self._rest.send(filled(end, {end.filled[0]: step.id}))
@@ -227,17 +230,18 @@ class JiraConnector(Connector):
         wanted = approved.casefold()
         if wanted != (now := self._table.close_transition).casefold():
             raise ActionRefused(
-                f"{self.name}: the transition {approved} was approved for {ticket}, and close_transition is "
-                f"{now or 'empty'} now: write {approved} there again, then retry, or move {ticket} in Jira by hand"
+                f"{self.name}: the transition {approved} was approved for {ticket}, but close_transition is now "
+                f"{now or 'empty'}: set it to {approved} again, then retry, or move {ticket} in Jira by hand"
             )
         for names in ([one.name for one in steps], [one.leads_to for one in steps]):
             for name, step in zip(names, steps, strict=True):
                 if name.casefold() == wanted and step.id:
                     return step
-        listed = ", ".join(f"{one.name} (to {one.leads_to})" for one in steps) or "none that this user may take"
+        listed = ", ".join(f"{one.name} (to {one.leads_to})" for one in steps) or "none that this user may use"
         raise ActionRefused(
             f"{self.name}: {ticket} has no transition {approved} now; it has: {listed:.300}: move {ticket} in Jira by "
-            "hand, or to where it has that transition, then retry; for tickets to come, name one in close_transition"
+            "hand, or to a status that has this transition, then retry; for later tickets, set close_transition to one "
+            "of its transitions"
         )
 
     def _projects(self) -> str:

@@ -38,12 +38,12 @@ async def check(rest: Rest, settings: JiraTable) -> Sequence[Checked]:
     try:
         found = [*_edition(await rest.server(), settings)]
     except ActionError as error:
-        return [Checked(False, f"no Jira was found at {settings.url}: {error}", "correct url of this table [[jira]]")]
+        return [Checked(False, f"no Jira found at {settings.url}: {error}", "correct url in this [[jira]] table")]
     try:
         me = await rest.get("myself")
     except ActionError as error:
         who = f"user {settings.user}" if settings.user else "token"
-        return [*found, Checked(False, f"the login is not taken ({who}): {error}", _login_remedy(settings))]
+        return [*found, Checked(False, f"the login is rejected ({who}): {error}", _login_remedy(settings))]
     found.append(
         Checked(True, f"logged in as {name_in(me, 'displayName') or name_in(me, 'name') or 'a user without a name'}")
     )
@@ -56,8 +56,8 @@ async def _examined(rest: Rest, settings: JiraTable, project: str) -> Sequence[C
     try:
         return await _project(rest, settings, project)
     except ActionError as error:
-        remedy = f"correct projects of this table [[jira]], or give the user a role in {project}"
-        return [Checked(False, f"project {project} cannot be examined: {error}", remedy)]
+        remedy = f"correct projects in this [[jira]] table, or give the user a role in {project}"
+        return [Checked(False, f"project {project} cannot be checked: {error}", remedy)]
 
 
 def _edition(info: Any, settings: JiraTable) -> Sequence[Checked]:
@@ -65,18 +65,18 @@ def _edition(info: Any, settings: JiraTable) -> Sequence[Checked]:
     is_cloud = kind.lower() == "cloud"
     told = f"Jira {'Cloud' if is_cloud else 'Data Center'} {version} at {settings.url}"
     if is_cloud != settings.is_cloud:
-        remedy = f'write edition = "{"cloud" if is_cloud else "data_center"}" into this table [[jira]]'
-        return [Checked(False, f"{told}, but the settings speak to the other edition", remedy)]
+        remedy = f'write edition = "{"cloud" if is_cloud else "data_center"}" in this [[jira]] table'
+        return [Checked(False, f"{told}, but the settings are for the other edition", remedy)]
     address = urlsplit(settings.url)
     if address.scheme == "http" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
-        return [Checked(None, f"{told}; the login goes there unencrypted", "use https:// where Jira offers it")]
+        return [Checked(None, f"{told}; the login is sent unencrypted", "use https:// if Jira offers it")]
     return [Checked(True, told)]
 
 
 def _login_remedy(settings: JiraTable) -> str:
     if settings.is_cloud:
-        return "user is the address of an account, token an API token of it that has not expired"
-    return "token is a personal access token, without user; with user it is that user's password"
+        return "set user to the mail address of an account, and token to a valid API token of it"
+    return "without user, token is a personal access token; with user, it is that user's password"
 
 
 async def _project(rest: Rest, settings: JiraTable, project: str) -> Sequence[Checked]:
@@ -84,24 +84,24 @@ async def _project(rest: Rest, settings: JiraTable, project: str) -> Sequence[Ch
     held = table(answer, "permissions")
     lacking = [said for right, said in _RIGHTS.items() if table(held, right).get("havePermission") is not True]
     if lacking:
-        remedy = f"an administrator of {project} gives this user a role that may"
+        remedy = f"ask an administrator of {project} to give this user a role with these rights"
         return [Checked(False, f"in project {project} the user may not {', '.join(lacking)}", remedy)]
     made = await rest.get(f"issue/createmeta/{project}/issuetypes", maxResults=_PAGE)
     types = {name_in(one, "name"): str(one.get("id", "")) for one in _listed(made, "issueTypes")}
     if settings.issue_type not in types:
         listed = ", ".join(types)
-        remedy = "give this project a type of issues in Jira, or leave it out of projects"
+        remedy = "give this project an issue type in Jira, or remove it from projects"
         if types:
             first = _toml(next(iter(types)))
-            remedy = f"write issue_type = {first} into this table [[jira]] (there are: {listed:.300})"
-        return [Checked(False, f"project {project} has no issues of the type {settings.issue_type}", remedy)]
+            remedy = f"write issue_type = {first} in this [[jira]] table (there are: {listed:.300})"
+        return [Checked(False, f"project {project} has no issue type {settings.issue_type}", remedy)]
     path = f"issue/createmeta/{project}/issuetypes/{types[settings.issue_type]}"
     fields = {name_in(one, "fieldId"): one for one in _listed(await rest.get(path, maxResults=_PAGE), "fields")}
     found = _fields(fields, settings, project)
     if settings.close_transition:
         found.append(await _transition(rest, settings, project))
     if all(one.ok is not False for one in found):
-        found.insert(0, Checked(True, f"project {project} takes issues of the type {settings.issue_type}"))
+        found.insert(0, Checked(True, f"project {project} accepts issues of the type {settings.issue_type}"))
     return found
 
 
@@ -123,15 +123,15 @@ def _fields(fields: Mapping[str, Any], settings: JiraTable, project: str) -> lis
             if name == "priority" and settings.priorities:
                 lacking = [one for one in _SEVERITIES if one not in settings.priorities]
                 remedy = _priorities_remedy(field, settings, lacking)
-            found.append(Checked(False, f"project {project} demands the field {title} ({name})", remedy))
+            found.append(Checked(False, f"project {project} requires the field {title} ({name})", remedy))
     ours = ["summary", "description", "labels", *(["priority"] if settings.priorities else []), *settings.fields]
     for name in ours:
         if name not in fields:
             detail = f"project {project} has no field {name} on the screen for new issues"
-            found.append(Checked(False, detail, f"put {name} on that screen in Jira, or leave it out of the settings"))
+            found.append(Checked(False, detail, f"add {name} to that screen in Jira, or remove it from the settings"))
     for severity, priority in settings.priorities.items():
         if "priority" in fields and not _is_allowed({"name": priority}, fields["priority"]):
-            detail = f"project {project} does not know the priority {priority!r:.100}, which {severity} has"
+            detail = f"project {project} does not have the priority {priority!r:.100} that is set for {severity}"
             found.append(Checked(False, detail, _priorities_remedy(fields["priority"], settings, [severity])))
     for name, value in settings.fields.items():
         parts = value if isinstance(value, list) else [value]
@@ -148,7 +148,7 @@ def _priorities_remedy(field: Mapping[str, Any], settings: JiraTable, severities
     others = f" (it knows {', '.join(names)})" if len(names) > 1 else ""
     known = {str(one): name for one, name in settings.priorities.items()}
     whole = known | dict.fromkeys(map(str, severities), names[0] if names else "…")
-    return f"write priorities = {_toml(whole)} into this table [[jira]]{others}"
+    return f"write priorities = {_toml(whole)} in this [[jira]] table{others}"
 
 
 def _field(field: Mapping[str, Any], name: str, settings: JiraTable) -> str:
@@ -158,10 +158,10 @@ def _field(field: Mapping[str, Any], name: str, settings: JiraTable) -> str:
     is_list = text(table(field, "schema"), "type") == "array"
     if not values:
         whole = _toml({**settings.fields, name: ["…"] if is_list else "…"})
-        return f"write fields = {whole} into this table [[jira]], with what Jira takes in place of …"
+        return f"write fields = {whole} in this [[jira]] table, with a value that Jira accepts instead of …"
     others = f" (or {', '.join(map(_toml, values[1:]))})" if len(values) > 1 else ""
     whole = _toml({**settings.fields, name: [values[0]] if is_list else values[0]})
-    return f"write fields = {whole} into this table [[jira]]{others:.300}"
+    return f"write fields = {whole} in this [[jira]] table{others:.300}"
 
 
 def _key(name: str) -> str:
@@ -196,11 +196,13 @@ async def _transition(rest: Rest, settings: JiraTable, project: str) -> Checked:
     )
     issues = await rest.search(jql, ("summary", "status"), 1)
     if not issues:
-        return Checked(None, f"whether issues of {project} have the transition {wanted} is seen with the first of them")
+        return Checked(
+            None, f"whether issues of {project} have the transition {wanted} is only known after the first of them"
+        )
     steps = await rest.transitions(issues[0].key)
     if any(wanted.casefold() in (one.name.casefold(), one.leads_to.casefold()) for one in steps):
         return Checked(True, f"issues such as {issues[0].key} have the transition {wanted}")
-    listed = ", ".join(f"{one.name} (to {one.leads_to})" for one in steps) or "none that this user may take"
+    listed = ", ".join(f"{one.name} (to {one.leads_to})" for one in steps) or "none that this user may use"
     detail = f"{issues[0].key}, which is {issues[0].status}, has no transition {wanted}; it has: {listed:.300}"
-    remedy = 'name one that ends an issue in close_transition, or write close_transition = "" to close none'
+    remedy = 'set close_transition to one that ends an issue, or write close_transition = "" to close none'
     return Checked(False, detail, remedy)

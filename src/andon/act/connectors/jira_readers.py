@@ -44,7 +44,7 @@ class _Lookup:
         found = ISSUE_KEY.match(wanted := key.strip().upper())
         if found is None or found[1] not in self._rest.projects:
             raise ActionRefused(
-                f"{key!r:.60} is no issue of {self._rest.name} that may be read: give a key such as "
+                f"{key!r:.60} is not an issue of {self._rest.name} that may be read: use a key such as "
                 f"{self._rest.projects[0]}-12 of the projects {', '.join(self._rest.projects)}"
             )
         fields = ("summary", "status", "priority", "issuetype", "created", "updated", "resolution", "description")
@@ -63,7 +63,7 @@ class _Lookup:
         # words only: nothing that JQL, or the language of its texts, would take for its own
         wanted = [one.lower() for one in _WORD.findall(words)][:WORDS]
         if not wanted:
-            raise ActionRefused("there is no word to search for: give one or a few")
+            raise ActionRefused("there is no word to search for: give at least one")
         projects = ", ".join(map(quoted, self._rest.projects))
         jql = f"project in ({projects}) AND text ~ {quoted(' '.join(wanted))} ORDER BY updated DESC"
         fields = ("summary", "status", "priority", "issuetype", "created", "updated", "resolution")

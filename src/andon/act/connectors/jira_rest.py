@@ -32,8 +32,8 @@ _COMMENTS = 50
 _LOGIN_REASON = "x-seraph-loginreason"
 _NOT_TAKEN = ("FAILED", "DENIED", "OUT_OF_SERVICE")
 _PROJECT = (
-    "correct projects of this table [[jira]] and restart, or have the user given the right to create issues there, "
-    "then propose it anew"
+    "correct projects in this [[jira]] table and restart, or have the user granted the right to create issues there, "
+    "then propose it again"
 )
 
 
@@ -64,7 +64,7 @@ class Rest:
         self.projects = settings.projects
         self.root = f"{settings.url}/rest/api/{3 if self.is_cloud else 2}"
         if not secret.text.isprintable():
-            raise ConfigError(f"[[jira]] {name}: the token has characters that no token has: copy it anew")
+            raise ConfigError(f"[[jira]] {name}: the token contains characters that a token cannot have: copy it again")
         self._secret = secret
         self._client = Client(
             name,
@@ -145,7 +145,7 @@ class Rest:
         """Raises ActionRefused where Jira answered nobody instead of us."""
         if (reason := _refused_login(response)) is not None:
             raise ActionRefused(
-                f"{self.name} answers as if nobody had logged in ({reason}); it does not accept {self._secret.called}: "
+                f"{self.name} answers as if there were no login ({reason}); it does not accept {self._secret.called}: "
                 f"{self._secret.renewal}"
             )
 
@@ -161,9 +161,9 @@ class Rest:
         if (reason := _refused_login(response)) is not None and status in (400, 401, 403, 404):
             remedy = f"it does not accept {self._secret.called}: {self._secret.renewal}"
             if "basic auth" in said.lower():  # Data Center's default from version 11 on
-                remedy = "make a personal access token in Jira, write it as token, and leave user out"
+                remedy = "create a personal access token in Jira, set token to it, and remove user"
             elif "DENIED" in reason:
-                remedy = "it wants a captcha after too many wrong logins: log in once in a browser as this user"
+                remedy = "it requires a CAPTCHA after too many failed logins: log in once in a browser as this user"
             return ActionRefused(
                 f"{self.name} answered {status} ({reason}): {said.rstrip('.') or 'no login'}; {remedy}"
             )
@@ -229,8 +229,8 @@ def _json(response: httpx2.Response) -> Any:
 
 def _end_remedy(fields: Mapping[str, Any]) -> str:
     return (
-        f"give {', '.join(fields)} a value that it takes in close_fields of this table [[jira]] for tickets to come, "
-        "and move this one in Jira by hand"
+        f"for later tickets, set {', '.join(fields)} to an accepted value in close_fields of this [[jira]] table; move "
+        "this one in Jira by hand"
     )
 
 
@@ -240,7 +240,7 @@ def _field_remedy(fields: Mapping[str, Any]) -> str:
     screen = [name for name, told in fields.items() if "screen" in str(told)]
     if screen:
         return (
-            f"put {', '.join(screen)} on the screen on which such issues are created, or leave it out of the settings, "
-            "then propose it anew"
+            f"add {', '.join(screen)} to the screen for creating such issues, or remove it from the settings, then "
+            "propose it again"
         )
-    return f"give {', '.join(fields)} a value that it takes in fields of this table [[jira]], then propose it anew"
+    return f"set {', '.join(fields)} to an accepted value in fields of this [[jira]] table, then propose it again"

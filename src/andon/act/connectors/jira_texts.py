@@ -17,7 +17,7 @@ _LISTS = ("bulletList", "orderedList")
 TEXT_MAX = 30_000
 #: Characters of a summary; Jira refuses more than 255.
 SUMMARY_MAX = 250
-LEFT_OUT = "… the rest is left out: it is too long for Jira"
+LEFT_OUT = "… the rest is omitted: it is too long for Jira"
 #: What is markup wherever it stands, or may be a part of it. What is written as an entity is shown as it is and never
 #: read as markup: Jira looks for markup in the text as it was sent, and leaves entities to the browser.
 _MARKUP = frozenset("\\{}[]()!|*^~+?#%@&<>")

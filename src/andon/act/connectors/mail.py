@@ -43,7 +43,7 @@ class MailConnector(Connector):
         fallback = self.settings.email_password if table.user else None
         password = Secret(table.password, table.password_file, fallback, what=f"{what}: password")
         if table.user and not password.text:
-            raise ConfigError(f"{what} has a user and no password: write password_file or ANDON_EMAIL_PASSWORD")
+            raise ConfigError(f"{what} has a user but no password: set password_file or ANDON_EMAIL_PASSWORD")
         self._session = MailSession(self.name, table, password, _authority(table, what))
 
     @property
@@ -142,7 +142,7 @@ def _authority(table: EmailTable, what: str) -> str | None:
         told = table.ca.expanduser().read_text(encoding="ascii")
         ssl.create_default_context(cadata=told)
     except ssl.SSLError as error:
-        raise ConfigError(f"{what}: ca: {table.ca} holds no certificate that can be read: {error}") from None
+        raise ConfigError(f"{what}: ca: {table.ca} contains no readable certificate: {error}") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"{what}: ca: {unreadable(table.ca, error)}") from None
     return told

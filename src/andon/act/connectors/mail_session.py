@@ -58,14 +58,14 @@ class MailSession:
             refused = await self._address(smtp, envelope)
             said = await self._hand_over(smtp, written)
             await self._leave(smtp)
-        return "; ".join([said, *(f"not taken for {told}" for told in refused)])[: 2 * WORDS_MAX]
+        return "; ".join([said, *(f"not accepted for {told}" for told in refused)])[: 2 * WORDS_MAX]
 
     async def check(self, envelope: Envelope) -> list[Checked]:
         """What the server says of login, sender and recipients. Raises ActionError where it comes to none of them."""
         import aiosmtplib
 
         await fresh(self._password)
-        found = [Checked(True, f"{self._server} answers{', and takes the login' if self._table.user else ''}")]
+        found = [Checked(True, f"{self._server} answers{', and accepts the login' if self._table.user else ''}")]
         async with self._open() as smtp:
             try:
                 found.append(await self._checked_sender(smtp, envelope.sender))
@@ -75,7 +75,7 @@ class MailSession:
                 raise TargetAway(f"{self._name}: {self._server}: {self._clean(str(error))}") from error
             await self._leave(smtp)
         if all(one.ok for one in found):
-            found.append(Checked(True, f"mail is taken for {', '.join(envelope.recipients)}"))
+            found.append(Checked(True, f"mail is accepted for {', '.join(envelope.recipients)}"))
         return found
 
     @property
@@ -121,14 +121,16 @@ class MailSession:
         told = f"{self._name}: {self._server}: {self._clean(str(error) or type(error).__name__)}"
         untrusted = [one for one in (error, error.__cause__) if isinstance(one, ssl.SSLCertVerificationError)]
         if untrusted:
-            return ActionRefused(f"{told}; name the authority that signed its certificate with ca in its table")
+            return ActionRefused(
+                f"{told}; set ca in its table to the certificate of the authority that signed its certificate"
+            )
         if "WRONG_VERSION_NUMBER" in told:
-            return ActionRefused(f'{told}; it does not begin with TLS on this port: set security = "starttls", or port')
+            return ActionRefused(f'{told}; it does not start with TLS on this port: set security = "starttls", or port')
         plain = type(error) is aiosmtplib.SMTPException  # raised by the library for what a server does not offer
         if plain and "STARTTLS" in str(error):
-            return ActionRefused(f'{told}; set security = "tls" (port 465), or have STARTTLS switched on')
+            return ActionRefused(f'{told}; set security = "tls" (port 465), or have STARTTLS enabled')
         if plain:
-            return ActionRefused(f"{told}; log in another way, or leave out user and password in its table")
+            return ActionRefused(f"{told}; use another login, or remove user and password from its table")
         return TargetAway(told)
 
     async def _address(self, smtp: SMTP, envelope: Envelope) -> list[str]:
@@ -153,7 +155,7 @@ class MailSession:
             # one that is only put off may be taken later
             code = min(code for code, _ in refused)
             remedy = "; correct to and lists in its table" if code >= _NEVER else ""
-            raise self._by_code(code, f"it takes mail for nobody ({'; '.join(told)}){remedy}")
+            raise self._by_code(code, f"it accepts mail for no recipient ({'; '.join(told)}){remedy}")
         return told
 
     async def _hand_over(self, smtp: SMTP, written: str) -> str:
@@ -163,10 +165,14 @@ class MailSession:
             response = await smtp.data(written.encode("ascii"))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             if isinstance(error, aiosmtplib.SMTPResponseException) and _NOT_NOW <= error.code < _NO_CODE:
-                remedy = "; see in its words what it does not take, then retry" if error.code >= _NEVER else ""
+                remedy = (
+                    "; its answer says what it does not accept: correct that, then retry"
+                    if error.code >= _NEVER
+                    else ""
+                )
                 raise self._by_code(error.code, f"{self._said(error)}{remedy}") from error
             raise OutcomeUnknown(
-                f"{self._name}: {self._server} did not say whether it took the mail: {self._clean(str(error))}"
+                f"{self._name}: {self._server} did not say whether it accepted the mail: {self._clean(str(error))}"
             ) from error
         return self._clean(f"{response.code} {response.message}")
 
@@ -176,8 +182,8 @@ class MailSession:
         try:
             await smtp.mail(sender)
         except aiosmtplib.SMTPSenderRefused as error:
-            return Checked(False, f"it takes no mail from {sender}: {self._said(error)}", "correct sender, or log in")
-        return Checked(True, f"it takes mail from {sender}")
+            return Checked(False, f"it accepts no mail from {sender}: {self._said(error)}", "correct sender, or log in")
+        return Checked(True, f"it accepts mail from {sender}")
 
     async def _checked_recipient(self, smtp: SMTP, recipient: str) -> Checked | None:
         """What is to be said of a recipient; None where mail is taken for him."""
@@ -187,8 +193,8 @@ class MailSession:
             await smtp.rcpt(recipient)
         except aiosmtplib.SMTPRecipientRefused as error:
             ok = False if error.code >= _NEVER else None
-            remedy = "correct to and lists, or have the server relay for us" if ok is False else ""
-            return Checked(ok, f"it takes no mail for {recipient}: {self._said(error)}", remedy)
+            remedy = "correct to and lists, or have the server relay mail for Andon" if ok is False else ""
+            return Checked(ok, f"it accepts no mail for {recipient}: {self._said(error)}", remedy)
         return None
 
     async def _leave(self, smtp: SMTP) -> None:

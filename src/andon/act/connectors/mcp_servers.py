@@ -33,7 +33,7 @@ class McpConnector(Connector):
         extras.require("mcp", f"[[mcp_servers]] {self.name}")
         table = setup.named.table
         if not isinstance(table, McpTable):
-            raise TypeError(f"{table!r} is no table of an MCP server")
+            raise TypeError(f"{table!r} is not an [[mcp_servers]] table")
         self._table = table
         self._way = Way(
             name=self.name,
@@ -63,7 +63,7 @@ class McpConnector(Connector):
         params = {"name": wanted.tool, "arguments": wanted.arguments, "_meta": {"andon/key": order.key}}
         body = json.dumps({"method": "tools/call", "params": params}, ensure_ascii=False, indent=2)
         if len(body.encode()) > ARGUMENTS_MAX:
-            raise ActionRefused(f"{self.name}: a call takes {ARGUMENTS_MAX:,} bytes at most: shorten its arguments")
+            raise ActionRefused(f"{self.name}: a call has at most {ARGUMENTS_MAX:,} bytes: shorten its arguments")
         return Rendered((OutgoingRequest("POST", self.address, body),))
 
     async def send(self, order: Order, rendered: Rendered) -> Receipt:
@@ -71,8 +71,8 @@ class McpConnector(Connector):
         (request,) = rendered.requests
         if request.url != self.address:
             raise ActionRefused(
-                f"{self.name}: this goes to {request.url}, which is not the configured address {self.address}: "
-                "decline it, and propose it anew"
+                f"{self.name}: this goes to {request.url}, which is not the configured address {self.address}: decline "
+                "it and propose it again"
             )
         params: dict[str, Any] = json.loads(request.body)["params"]
         self._demand_listed(params["name"])
@@ -82,8 +82,8 @@ class McpConnector(Connector):
         words = clean(" ".join(said.text.split()), _WORDS_MAX)
         if said.failed:
             raise ActionRefused(
-                f"{self.name}, tool {params['name']}: {words or 'it failed and does not say why'}; "
-                "see in its words what it does not take, then propose the call anew"
+                f"{self.name}, tool {params['name']}: {words or 'it failed and does not say why'}; its answer says "
+                "what it does not accept: correct that, then propose the call again"
             )
         return Receipt(words=words)
 
@@ -92,7 +92,7 @@ class McpConnector(Connector):
         try:
             tools = {one.name: one for one in await self._conversation().tools()}
         except ActionError as error:
-            return [Checked(False, str(error), "see whether it runs, and correct its table")]
+            return [Checked(False, str(error), "check that it is running, and correct its table")]
         readable = [one for one in tools.values() if self._is_readable(one)]
         found = [Checked(True, f"answers at {self.address}; {len(readable)} of {len(tools)} tools are for look-ups")]
         for name in (*self._table.read_tools, *self._table.write_tools):
@@ -102,7 +102,7 @@ class McpConnector(Connector):
                     Checked(False, f"it has no tool {name}; it has: {listed}", "correct the name in its table")
                 )
         found += [
-            Checked(None, f"{one} stands in read_tools, and the server does not say that it only reads")
+            Checked(None, f"{one} is listed in read_tools, but the server does not say that it only reads")
             for one in self._table.read_tools
             if one in tools and not tools[one].reads
         ]
@@ -128,13 +128,13 @@ class McpConnector(Connector):
         if not tool.strip():
             tools = [one for one in await self._conversation().tools() if self._is_readable(one)]
             lines = [_described(one) for one in tools[:SHOWN]]
-            return "\n".join(lines) or f"{self.name} has no tool that only reads."
+            return "\n".join(lines) or f"{self.name} has no read-only tool."
         try:
             given = json.loads(arguments or "{}")
         except (ValueError, RecursionError) as error:
-            raise ActionRefused(f"{self.name}: the arguments are no JSON object: {error}") from None
+            raise ActionRefused(f"{self.name}: the arguments are not a JSON object: {error}") from None
         if not isinstance(given, dict):
-            raise ActionRefused(f"{self.name}: the arguments are no JSON object")
+            raise ActionRefused(f"{self.name}: the arguments are not a JSON object")
         said = await self._conversation().call(tool, given, may=self._is_readable, reads=True)
         if said.failed:
             raise ActionRefused(f"{self.name}, tool {tool}: {clean(' '.join(said.text.split()), _WORDS_MAX)}")

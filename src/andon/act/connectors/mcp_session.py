@@ -36,11 +36,11 @@ WORDS_MAX, SAID_MAX = 500, 100_000
 _REFUSED_CODES = (-32601, -32602)
 _REFUSED, _LATER = (400, 401, 403, 404, 405, 413, 422), (429, 503)
 _REMEDIES = {
-    403: "; the token lacks the right: have it granted",
-    404: "; there is no MCP server under this address: correct url",
-    405: "; there is no MCP server under this address: correct url",
+    403: "; the token does not have the right: have it granted",
+    404: "; there is no MCP server at this address: correct url",
+    405: "; there is no MCP server at this address: correct url",
 }
-_USUAL = "; correct the tool's arguments, then propose the call anew"
+_USUAL = "; correct the tool's arguments, then propose the call again"
 
 
 class Tool(msgspec.Struct, frozen=True):
@@ -200,7 +200,7 @@ class Conversation:
         if any(isinstance(one, TimeoutError | httpx2.TimeoutException) for one in reasons):
             return f"it did not answer within {self._way.timeout:g} s"
         if any(isinstance(one, ResponseTooLong) for one in reasons):
-            return "it answered without end"
+            return "it sent an answer that does not end"
         text = " ".join((str(reasons[0]) or type(reasons[0]).__name__).split())
         return clean(text.replace(token, "[redacted]") if (token := self._way.token.text) else text, WORDS_MAX)
 

@@ -104,7 +104,7 @@ class NtfyConnector(Connector):
         except ValueError:
             answer = None
         if text_at(answer, "event") != "message":
-            raise ActionRefused(f"{self.name}: {self._base} answers as no ntfy does: correct url in its table")
+            raise ActionRefused(f"{self.name}: {self._base} does not answer like ntfy: correct url in its table")
         return Receipt(ref=text_at(answer, "id") or "", words="published")
 
     async def check(self) -> Sequence[Checked]:
@@ -130,7 +130,7 @@ class NtfyConnector(Connector):
         who = text_at(answer, "username") or "nobody"
         left = table_at(answer, "stats").get("messages_remaining")
         if left == 0:
-            return Checked(False, f"logged in as {who}, who may publish nothing more today", "raise its limit")
+            return Checked(False, f"logged in as {who}, who has reached the daily limit", "raise its limit")
         return Checked(True, f"logged in as {who}")
 
     async def _check_topic(self, topic: str) -> Checked:
@@ -141,8 +141,8 @@ class NtfyConnector(Connector):
             return Checked(True, f"it may write to {topic}")
         told = f"{topic}: {self._base} answered {response.status_code}: {self._client.said(response)}"
         if response.status_code in (401, 403):
-            return Checked(False, told, f"give whoever logs in the right to write to {topic}, or log in with a token")
-        return Checked(None, f"whether it may write to {topic} cannot be seen: {told}")
+            return Checked(False, told, f"grant this login the right to write to {topic}, or log in with a token")
+        return Checked(None, f"whether it may write to {topic} cannot be checked: {told}")
 
 
 def _body(text: Text, message: Message, topic: str) -> bytes:

@@ -66,8 +66,8 @@ class PagerDutyConnector(Connector):
         self._key = Secret(self.own.routing_key, self.own.routing_key_file, fallback, what=f"{where}: the key")
         if not self._key.text:
             raise ConfigError(
-                f"{where} has no routing_key: write the integration key of its Events API v2 into the table or a file "
-                "that it names (routing_key_file), or set ANDON_PAGERDUTY_ROUTING_KEY"
+                f"{where} has no routing_key: set routing_key, or routing_key_file, to the integration key of its "
+                "Events API v2, or set ANDON_PAGERDUTY_ROUTING_KEY"
             )
         self._client = Client(
             self.name,
@@ -99,17 +99,17 @@ class PagerDutyConnector(Connector):
         asked = order.arguments
         if not isinstance(asked, Message | Event):
             raise unable(self, order.operation)
-        notes = ["The integration key is put in when it is sent"]
+        notes = ["The integration key is added when it is sent"]
         body: dict[str, Any]
         if asked.phase == "told":
             body, path = self._change(asked), "/v2/change/enqueue"
-            notes.append("It has no state: PagerDuty shows it as a change, and pages nobody")
+            notes.append("It has no state: PagerDuty shows it as a change and pages nobody")
         else:
             body, path = {"event_action": ACTIONS[asked.phase], "dedup_key": self._about(asked.about)}, "/v2/enqueue"
             if asked.phase == "raised":
                 body |= self._alert(asked)
             else:
-                notes.append("PagerDuty takes no text with this, and drops it where no alert with this key is open")
+                notes.append("PagerDuty accepts no text with this, and drops it if no alert with this key is open")
         written = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return Rendered((OutgoingRequest("POST", f"{self.own.url}{path}", body=written),), tuple(notes))
 
@@ -124,13 +124,13 @@ class PagerDutyConnector(Connector):
         found: list[Checked] = []
         if len(self._key.text) != KEY_LENGTH:
             said = f"the integration key has {len(self._key.text)} characters, and should have {KEY_LENGTH}"
-            found.append(Checked(False, said, "copy the key of an integration of the kind Events API v2"))
+            found.append(Checked(False, said, "copy the key of an integration of type Events API v2"))
         body = json.dumps({"event_action": "resolve", "dedup_key": self._about(_NOBODY)})
         try:
             await self._enqueue(f"{self.own.url}/v2/enqueue", body)
         except ActionError as error:
             return [*found, Checked(False, str(error))]
-        return [*found, Checked(True, f"{self.own.url} takes events with this integration key")]
+        return [*found, Checked(True, f"{self.own.url} accepts events with this integration key")]
 
     async def close(self) -> None:
         """Close the connections. Idempotent."""
@@ -145,8 +145,8 @@ class PagerDutyConnector(Connector):
         answer = self._client.json(response, changed=True)
         if text(answer, "status") != "success":
             raise ActionRefused(
-                f"{self.name} answered {response.status_code}: {self._client.said(response)}; see "
-                "whether url in its table is that of the Events API v2, then retry"
+                f"{self.name} answered {response.status_code}: {self._client.said(response)}; check that url in its "
+                "table is the address of the Events API v2, then retry"
             )
         return answer
 
@@ -211,7 +211,7 @@ def _words(answer: Any) -> str:
 def _remedy(status: int, said: str, key: Secret) -> str:
     if status == 400 and "routing" in said.lower():
         return (
-            "; it does not know the integration key: copy it anew from an integration of the kind Events API v2, and "
+            "; it does not know the integration key: copy it again from an integration of type Events API v2, and "
             f"{key.renewal}"
         )
     return ""

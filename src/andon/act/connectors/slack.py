@@ -29,25 +29,25 @@ from andon.core.settings.connectors.target import Secret
 HEADER_MAX, TEXT_MAX, NOTICE_MAX = 150, 10_000, 300
 #: What has to be done, by Slack's own words for what is wrong.
 REMEDIES = {
-    "invalid_token": "the webhook is gone: make a new one",
-    "no_service": "the webhook is gone or switched off: make a new one",
-    "no_service_id": "the webhook is gone or switched off: make a new one",
-    "no_active_hooks": "the webhook is switched off: switch it on, or make a new one",
-    "no_team": "the workspace is gone: make a webhook in another",
+    "invalid_token": "the webhook no longer exists: create a new one",
+    "no_service": "the webhook no longer exists or is switched off: create a new one",
+    "no_service_id": "the webhook no longer exists or is switched off: create a new one",
+    "no_active_hooks": "the webhook is switched off: switch it on, or create a new one",
+    "no_team": "the workspace no longer exists: create a webhook in another one",
     "team_disabled": "the workspace is switched off",
     "channel_not_found": "there is no such channel, or the bot may not see it: correct channels, or invite the bot",
-    "channel_is_archived": "open the channel again, or make a webhook for another",
-    "is_archived": "open the channel again, or correct channels",
+    "channel_is_archived": "unarchive the channel, or create a webhook for another one",
+    "is_archived": "unarchive the channel, or correct channels",
     "not_in_channel": "invite the bot into the channel (/invite @its-name), or give it the scope chat:write.public",
-    "action_prohibited": "an administrator forbids it: ask who runs the workspace",
-    "restricted_action": "an administrator forbids it: ask who runs the workspace",
-    "posting_to_general_channel_denied": "few may write to the general channel: use another",
-    "invalid_auth": "the token is not right, a bot's begins with xoxb-",
-    "not_authed": "the token is missing, a bot's begins with xoxb-",
-    "account_inactive": "the bot or its workspace is gone: install the app anew",
-    "token_revoked": "the token was withdrawn: install the app anew",
-    "token_expired": "the token is too old: install the app anew",
-    "missing_scope": "give the bot the scope, and install the app anew",
+    "action_prohibited": "an administrator has forbidden it: ask an administrator of the workspace",
+    "restricted_action": "an administrator has forbidden it: ask an administrator of the workspace",
+    "posting_to_general_channel_denied": "posting to the general channel is restricted: use another one",
+    "invalid_auth": "the token is wrong: a bot token begins with xoxb-",
+    "not_authed": "the token is missing: a bot token begins with xoxb-",
+    "account_inactive": "the bot or its workspace no longer exists: install the app again",
+    "token_revoked": "the token was revoked: install the app again",
+    "token_expired": "the token has expired: install the app again",
+    "missing_scope": "give the bot the scope, and install the app again",
     "msg_too_long": "it is too long for Slack",
 }
 #: Those after which there is another token or address.
@@ -88,9 +88,7 @@ class SlackConnector(Connector):
         if self._is_bot:
             self._secret = Secret(table.token, table.token_file, self.settings.slack_token, what=f"{what}: token")
             if not self._secret.text:
-                raise ConfigError(
-                    f"{what} has channels and no token: write token or token_file, or set ANDON_SLACK_TOKEN"
-                )
+                raise ConfigError(f"{what} has channels but no token: set token, token_file or ANDON_SLACK_TOKEN")
         else:
             self._secret = hook_secret(table, what, self.settings.slack_url, "ANDON_SLACK_URL")
         self._api = table.api
@@ -139,7 +137,7 @@ class SlackConnector(Connector):
         if not isinstance(message, Message):
             raise unable(self, order.operation)
         if message.where and message.where not in self._channels:
-            listed = ", ".join(self._channels) or "the webhook's own alone: leave it empty"
+            listed = ", ".join(self._channels) or "only the webhook's own: leave it empty"
             raise ActionRefused(f"{self.name} does not write to {message.where!r:.60}; channels are: {listed}")
         text = text_of(message, self.settings.public_url)
         text = fitted(order, text, lambda one: sum(map(len, (one.title, one.plain()))), TEXT_MAX, self.name)
@@ -170,8 +168,8 @@ class SlackConnector(Connector):
         if not self._is_bot:
             if is_page(response):
                 raise ActionRefused(
-                    f"{self.name}: {self.address} answers with a web page, so it is no webhook of Slack: write the "
-                    "address of an incoming webhook, then propose it anew"
+                    f"{self.name}: {self.address} answers with a web page, so it is not a Slack webhook: set url to "
+                    "the address of an incoming webhook, then propose it again"
                 )
             return Receipt(words=self._client.said(response))
         answer = self._client.json(response, changed=True)
@@ -196,7 +194,7 @@ class SlackConnector(Connector):
         if response.status_code == 400 and said in _EMPTY:
             return Checked(True, f"{self.address}: the webhook exists")
         told = f"{self.address} answered {response.status_code} {said}".strip()
-        return Checked(False, told, REMEDIES.get(said, "write the address of an incoming webhook of Slack"))
+        return Checked(False, told, REMEDIES.get(said, "set url to the address of an incoming Slack webhook"))
 
     async def _check_bot(self) -> list[Checked]:
         response = await self._client.request("POST", f"{self._url}/auth.test", reads=True)
@@ -206,7 +204,7 @@ class SlackConnector(Connector):
         scopes = response.headers.get("x-oauth-scopes")
         if scopes is not None and "chat:write" not in [one.strip() for one in scopes.split(",")]:
             found.append(
-                Checked(False, "the bot may not write: it lacks the scope chat:write", REMEDIES["missing_scope"])
+                Checked(False, "the bot may not write: it needs the scope chat:write", REMEDIES["missing_scope"])
             )
         looked_up = [channel for channel in self._channels if not channel.startswith("#")]  # by its ID alone
         return [*found, *[await self._check_channel(channel) for channel in looked_up]]
@@ -216,25 +214,25 @@ class SlackConnector(Connector):
         answer = self._client.json(await self._client.request("GET", url, params={"channel": channel}))
         error = text_at(answer, "error")
         if error == "missing_scope":
-            return Checked(None, f"whether {channel} is there cannot be seen without the scope channels:read")
+            return Checked(None, f"whether {channel} exists cannot be checked without the scope channels:read")
         if error is not None:
             return Checked(False, f"{channel}: {error}", REMEDIES.get(error, "correct channels"))
         there = answer.get("channel") if isinstance(answer, dict) else None
         if isinstance(there, dict) and there.get("is_archived"):
             return Checked(False, f"{channel} is archived", REMEDIES["is_archived"])
-        return Checked(True, f"{channel} is there")
+        return Checked(True, f"{channel} exists")
 
     def _remedy(self, word: str) -> str:
         """What has to be done about one of Slack's words, as the end of a sentence; "" where it is not known."""
         if word not in REMEDIES:
-            return "; correct in its table what that names and restart, then propose it anew"
+            return "; correct in its table what that names and restart, then propose it again"
         return f"; {REMEDIES[word]}{f': {self._secret.renewal}' if word in _RENEWED else ''}"
 
     def _demand_ok(self, answer: Any) -> None:
         """Raises what an answer of the Web API says that does not begin with ``ok``."""
         if isinstance(answer, dict) and answer.get("ok") is True:
             return
-        error = text_at(answer, "error") or "something that is no answer of Slack"
+        error = text_at(answer, "error") or "something that is not a Slack answer"
         told = f"{self.name} answered: {error}"
         if (needed := text_at(answer, "needed")) is not None:
             told += f" (needed: {needed})"

@@ -33,11 +33,11 @@ _STYLES = {"CRITICAL": "attention", "ERROR": "attention", "WARNING": "warning"}
 _RETIRED = (".webhook.office.com", "outlook.office.com", "outlook.office365.com")
 _REMEDIES = {
     "WorkflowTriggerIsNotEnabled": "the workflow is switched off: switch it on in Power Automate",
-    "WorkflowNotFound": "the workflow is gone: make a new one",
-    "AuthorizationFailed": "the signature in the address does not fit: copy the whole address of the workflow anew",
+    "WorkflowNotFound": "the workflow no longer exists: create a new one",
+    "AuthorizationFailed": "the signature in the address is wrong: copy the whole address of the workflow again",
     "DirectApiAuthorizationRequired": 'let "anyone" start the workflow: its trigger asks for a login now',
     "MisMatchingOAuthClaims": 'let "anyone" start the workflow: its trigger asks for a login now',
-    "TriggerInputSchemaMismatch": "the workflow expects something else: make it from the template for webhook alerts",
+    "TriggerInputSchemaMismatch": "the workflow expects something else: create it from the template for webhook alerts",
 }
 #: Those after which there is another address.
 _RENEWED = ("WorkflowNotFound", "AuthorizationFailed")
@@ -83,7 +83,7 @@ class TeamsConnector(Connector):
         if not isinstance(message, Message):
             raise unable(self, order.operation)
         if message.where:
-            raise ActionRefused(f"{self.name}: a workflow posts to where it was made for: leave the channel empty")
+            raise ActionRefused(f"{self.name}: a workflow posts to its own channel: leave the channel empty")
         text = text_of(message, self.settings.public_url)
         text = fitted(order, text, lambda one: len(_body(one, message)), SIZE_MAX, self.name)
         request = OutgoingRequest("POST", self.address, body=_body(text, message).decode())
@@ -101,18 +101,20 @@ class TeamsConnector(Connector):
         response = await self._client.request("POST", self._url.text, body=request.body.encode(), headers=headers)
         if is_page(response):
             raise ActionRefused(
-                f"{self.name}: {self.address} answers with a web page, so it is no workflow: write the "
-                "address of one, then propose it anew"
+                f"{self.name}: {self.address} answers with a web page, so it is not a workflow: set url to the address "
+                "of a workflow, then propose it again"
             )
         run = response.headers.get("x-ms-workflow-run-id", "")
-        told = "the workflow has it; its run history tells whether the card was posted"
+        told = "the workflow has received it; its run history shows whether the card was posted"
         return Receipt(ref=run[:100], words=f"{response.status_code}: {told}")
 
     async def check(self) -> Sequence[Checked]:
         """Whether something answers there; whether the workflow posts shows only when something is sent."""
         host = urlsplit(self._url.text).hostname or ""
         if host.endswith(_RETIRED):
-            remedy = 'make a workflow from the template "Send webhook alerts to a channel", and write its address'
+            remedy = (
+                'create a workflow from the template "Send webhook alerts to a channel", and set url to its address'
+            )
             return [Checked(False, f"{host} is a connector of Office 365, which Microsoft has retired", remedy)]
         return [await reached(self._client, self._url.text, self.address)]
 

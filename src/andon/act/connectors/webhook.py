@@ -104,8 +104,10 @@ class WebhookConnector(Connector):
         """Whether something answers there. What it would do with a message shows only when one is sent."""
         found = [await reached(self._client, self._url.text, self.address)]
         if not self._key.text:
-            remedy = 'write secret = "whsec_…" in its table, and let the receiver check what is signed'
-            found.append(Checked(None, "messages are not signed: a receiver cannot tell them from others'", remedy))
+            remedy = 'write secret = "whsec_…" in its table, and have the receiver verify the signature'
+            found.append(
+                Checked(None, "messages are not signed: a receiver cannot verify where they come from", remedy)
+            )
         return found
 
     async def close(self) -> None:
@@ -121,7 +123,7 @@ def signing_key(of: Secret) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
-        raise ConfigError(f"{of.what}: what follows whsec_ in it is no base64") from None
+        raise ConfigError(f"{of.what}: the part after whsec_ is not base64") from None
 
 
 def signature(key: bytes, name: str, moment: int, body: bytes) -> dict[str, str]:

@@ -31,7 +31,7 @@ async def pass_on(store: Store, changes: Changes, sources: Sequence[Acknowledgin
         try:
             found = await store.ask(acknowledgements, last, since)
         except StoreError as error:
-            log.info("acknowledgements not looked for", error=str(error))
+            log.info("acknowledgements could not be checked", error=str(error))
         else:
             for id_, at, one in found:
                 last, since = max(last, id_), max(since, at)

@@ -31,7 +31,7 @@ class Acting:
         self._settings, self._metrics, self._health, self._changes = settings, metrics, health, changes
         self.connectors, self.broken = connect(settings)
         for name, reason in self.broken.items():
-            log.error("connected system left out", system=name, reason=reason)
+            log.error("connected system not used", system=name, reason=reason)
         self.proposals = Proposals(self.connectors, settings, self.broken)
         self.outbox: Outbox | None = None
 

@@ -57,7 +57,7 @@ class AgentProposals:
                 _propose, self.proposals, self.settings, problem_id, suggestion, by, self.clock()
             )
         except (ActionRefused, NotFound) as refused:
-            log.info("suggestion not taken", problem=problem_id, target=suggestion.target, reason=str(refused))
+            log.info("suggestion not accepted", problem=problem_id, target=suggestion.target, reason=str(refused))
         except StoreError as error:
             log.warning("suggestion lost", problem=problem_id, target=suggestion.target, reason=str(error))
         else:
@@ -81,10 +81,10 @@ def _propose(
         # a closed ticket may be followed by another; what people did not want, or were told, is not said twice
         decided = one.status in (ActionStatus.DECLINED, ActionStatus.EXPIRED) or operation is Operation.MESSAGE
         if one.origin is Origin.AGENT and one.operation is operation and decided:
-            raise ActionRefused(f"a model proposed this before, as action {one.id}, which is {one.status.value}")
+            raise ActionRefused(f"a model already proposed this, as action {one.id}, which is {one.status.value}")
     waiting = actions.listing(connection, 10 * WAITING_MAX, statuses=[ActionStatus.PROPOSED])
     if sum(one.origin is Origin.AGENT for one in waiting) >= WAITING_MAX:
-        raise ActionRefused(f"{WAITING_MAX} proposals of models wait for people already")
+        raise ActionRefused(f"{WAITING_MAX} proposals of models already wait for a decision")
     return about_problem(
         connection,
         proposals,

@@ -47,7 +47,7 @@ async def tell_of_others(
             try:
                 now = await store.elsewhere()
             except StoreError as error:
-                log.info("changes by others not looked for", error=str(error))
+                log.info("changes by others could not be checked", error=str(error))
                 armed = False
             else:
                 _tell(store, changes, heard, known, now)

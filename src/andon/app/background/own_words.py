@@ -54,7 +54,7 @@ class Questions:
         and StoreError.
         """
         if who in self._asking:
-            raise ModelBusy("your last question is still being answered: wait for its end, or stop it")
+            raise ModelBusy("your last question is still being answered: wait until it is done, or stop it")
         if self._places.locked():
             raise ModelBusy(f"{AT_ONCE} questions are being answered already: ask again in a moment")
         self._asking |= {who} if who else set()
@@ -66,7 +66,9 @@ class Questions:
                         self._made = await asyncio.to_thread(self._make)
                 return await self._made.answer(inquiry, watch)
         except TimeoutError:
-            raise ModelBusy(f"the question was given up after {self._deadline:.0f} s: ask for a shorter time") from None
+            raise ModelBusy(
+                f"the question was stopped after {self._deadline:.0f} s: ask about a shorter time"
+            ) from None
         finally:
             self._asking.discard(who)
 

@@ -75,7 +75,7 @@ class Retainer:
                 if done.over and not self.over:
                     log.warning(
                         "the database is larger than ANDON_RETENTION_MAX_BYTES allows; what is left was stored within "
-                        "the hour, is kept for ever by a rule, is still needed, or is no log"
+                        "the hour, is kept forever by a rule, is still needed, or is not a log"
                     )
                 self.over = done.over
             elif done.deleted or done.seconds:
@@ -103,6 +103,6 @@ class Retainer:
             async with asyncio.timeout(_STATE_WITHIN):
                 state: StreamState = await self.stream.state()
         except (BrokerError, TimeoutError) as error:
-            log.info("the stream's beginning is not known, deleted logs are remembered longer", error=str(error))
+            log.info("the start of the stream is not known, so Andon remembers deleted logs longer", error=str(error))
         else:
             await self.store.write(set_floor, state.stream, state.first_sequence, time.time())

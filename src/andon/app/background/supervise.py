@@ -36,7 +36,7 @@ async def keep_running(name: str, part: Callable[[], Awaitable[None]], metrics: 
             problem = f"failed ({type(error).__name__}: {error})"
             log.exception("part failed unexpectedly", part=name)
         metrics.task_restarts.labels(name).inc()
-        report(name, f"{problem}; it is started again in {pause:g} s")
+        report(name, f"{problem}; Andon starts it again in {pause:g} s")
         if time.monotonic() - started > STEADY:
             pause = PAUSE_FIRST
         await asyncio.sleep(pause)

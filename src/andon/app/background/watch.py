@@ -16,7 +16,7 @@ from andon.store import Store
 
 log = structlog.get_logger(__name__)
 
-#: What is not well is looked at this often, in seconds, …
+#: What has a problem is looked at this often, in seconds, …
 EVERY = 1.0
 #: … what is well when somebody asks, the broker when it tells of a change as well, and after so many at the latest.
 BROKER_EVERY = STORE_EVERY = 60.0
@@ -47,7 +47,7 @@ class Watch:
     _looked_at: float = field(default=float("-inf"), init=False)
     _checked_at: float = field(default=float("-inf"), init=False)
     _checking_since: float = field(default=0.0, init=False)
-    #: The database is not well: whoever watches it is to look more often.
+    #: The database has a problem: whoever watches it is to look more often.
     _sick: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
@@ -109,9 +109,9 @@ class Watch:
         before = self.health.problems.get(part)
         self.health.report(part, problem)
         if problem is not None and before is None:
-            log.error(f"{part} is not well", problem=problem)
+            log.error(f"{part} has a problem", problem=problem)
         elif problem is None and before is not None:
-            log.info(f"{part} is well again")
+            log.info(f"{part} works again")
 
     async def _broker_problem(self) -> str | None:
         """One look at a time: who comes meanwhile waits for the same; one that hangs is not begun again."""
@@ -138,7 +138,7 @@ class Watch:
         if not done:
             return (
                 f"the database took no write for {STORE_PATIENCE:g} s: another process locks it, or the disk hangs; "
-                "recording goes on by itself"
+                "recording continues automatically when it is free"
             )
         if self._checking is checking:
             self._checking = None

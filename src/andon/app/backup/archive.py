@@ -106,10 +106,10 @@ def reading(path: Path) -> Iterator[tuple[Manifest, Iterator[tuple[Part, Content
             manifest = decoded(content.read() if content else b"", path)
             yield manifest, _files(path, archive, manifest)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _damaged(path, str(error) or "it ends too early") from error
+        raise _damaged(path, str(error) or "it is cut off") from error
     except OSError as error:
         if no_room(error):
-            raise BackupError(f"no room is left on the disk for what is in {path}: free some") from error
+            raise BackupError(f"no disk space is left to unpack {path}: free some") from error
         named = error.filename or path
         raise BackupError(f"{named} cannot be used ({error.strerror or error}): check path and permissions") from error
 
@@ -125,23 +125,23 @@ def _files(path: Path, archive: tarfile.TarFile, manifest: Manifest) -> Iterator
         part = left.pop(entry.name, None)
         content = archive.extractfile(entry) if entry.isreg() else None
         if part is None or content is None or entry.size != part.size:
-            raise _damaged(path, f"{entry.name} is not as its manifest says")
+            raise _damaged(path, f"{entry.name} does not match its manifest")
         checked = Content(content)
         yield part, checked
         while checked.read(_BLOCK):
             pass
         if (checked.size, checked.digest.hexdigest()) != (part.size, part.sha256):
-            raise _damaged(path, f"{part.path} has other bytes than when it was made")
+            raise _damaged(path, f"{part.path} has changed since it was made")
     if left:
         raise _damaged(path, f"{next(iter(left))} is missing")
 
 
 def _no_backup(path: Path) -> BackupError:
-    return BackupError(f"{path} is no backup of Andon's: name a file that `andon backup` made")
+    return BackupError(f"{path} is not an Andon backup: name a file that `andon backup` made")
 
 
 def _damaged(path: Path, why: str) -> BackupError:
-    return BackupError(f"the backup {path} is damaged or incomplete ({why}): take another one, or copy it here again")
+    return BackupError(f"the backup {path} is damaged or incomplete ({why}): use another one, or copy it here again")
 
 
 def verify(path: Path, told: Told) -> Manifest:

@@ -93,7 +93,7 @@ async def _online(nc: BusConnection, settings: Settings, staging: Path, told: To
     # The logs last: whatever their pictures are is copied by then.
     names.sort(key=lambda name: name == STREAM)
     found: list[StreamPart] = []
-    left_out = [f"the stream {name}: the broker keeps it in memory, and copies only files" for name in memory]
+    left_out = [f"the stream {name}: the broker keeps it in memory and copies only streams in files" for name in memory]
     broker = EmbeddedBroker(_own(settings, staging))
     async with broker, _line_to(settings, broker) as own:
         for name in names:
@@ -120,7 +120,7 @@ async def _moved_over(
         place.unlink(missing_ok=True)
     if there.last < taken.last or (not taken.config.get("max_age") and there.messages < taken.messages):
         raise BackupError(
-            f"the copy of the stream {name} holds {there.messages:,} messages up to {there.last}, and the broker had "
+            f"the copy of the stream {name} holds {there.messages:,} messages up to {there.last}, but the broker had "
             f"{taken.messages:,} up to {taken.last}: back up again"
         )
     return _part(there)
@@ -173,14 +173,14 @@ def _own(settings: Settings, staging: Path) -> Settings:
 async def _connected(settings: Settings) -> AsyncIterator[BusConnection]:
     if settings.nats_port == -1:
         raise ConfigError(
-            "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set the one the service says is "
-            "ready, or stop Andon for the backup"
+            "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set it to the port that the service "
+            "reported at its start, or stop Andon for the backup"
         )
     try:
         nc = await connect_as(settings, _NAME)
     except BrokerError as error:
         raise BackupError(
-            f"the broker runs and cannot be asked for its streams ({error}); or stop Andon for the backup"
+            f"the broker is running but does not list its streams ({error}); or stop Andon for the backup"
         ) from error
     try:
         yield nc

@@ -86,7 +86,7 @@ def make(
     except OSError as error:
         if no_room(error):
             raise BackupError(
-                f"no room is left in {target.parent} for the backup: make room, or name another place"
+                f"no disk space is left in {target.parent} for the backup: free some, or choose another place"
             ) from error
         named = error.filename or target.parent
         raise BackupError(
@@ -106,17 +106,17 @@ def _target(settings: Settings, wanted: Path | None) -> Path:
             give_like(folder, settings.data_dir, whole=False)
         except OSError as error:
             raise BackupError(
-                f"{folder} cannot be made ({error.strerror}): correct ANDON_DATA_DIR, or name another place"
+                f"{folder} cannot be created ({error.strerror}): correct ANDON_DATA_DIR, or choose another place"
             ) from error
         wanted = folder
     target = wanted / name if wanted.is_dir() else wanted
     if target.exists() or target.is_symlink():
-        raise BackupError(f"{target} is there already, and no backup writes over a file: name another")
+        raise BackupError(f"{target} already exists, and a backup never overwrites a file: choose another name")
     if not target.parent.is_dir():
-        raise BackupError(f"{target.parent} is no directory: make it, or name another place for the backup")
+        raise BackupError(f"{target.parent} is not a directory: create it, or choose another place for the backup")
     if not target.name.endswith((".tar.gz", ".tgz")):
         # a directory that is not there, or not mounted: a file of its name would be in the way later
-        raise BackupError(f"{target} is no directory: make it, or name a file that ends in .tar.gz")
+        raise BackupError(f"{target} is not a directory: create it, or name a file that ends in .tar.gz")
     return target.absolute()
 
 
@@ -146,8 +146,8 @@ def _gathered(settings: Settings, staging: Path, *, with_secrets: bool, told: To
     site_copies.positions(settings, staging)
     if settings.embedded_broker and asyncio.run(_waited(settings, told)):
         left_out.append(
-            "some logs are in the broker's part alone, as they wait to be recorded: they come back only where the "
-            "backup is put back before the broker drops them, 24 hours after they came"
+            "some logs are only in the broker's part because they are not yet recorded: they come back only if the "
+            "backup is restored before the broker drops them, 24 hours after they arrived"
         )
     held = _database(settings, staging, told)
     copied = broker_store.Copied("none", [], ["the streams of the broker NATS_URL names, which is not Andon's own"])
@@ -184,7 +184,7 @@ async def _waited(settings: Settings, told: Told) -> bool:
     """Whether a running service has not recorded what came before the backup began, though it got the time."""
     if not await broker_store.running(settings):
         return False
-    told("waiting until all that came is recorded", 0, 0)
+    told("waiting until all received logs are recorded", 0, 0)
     return not await broker_store.recorded(settings)
 
 
@@ -226,8 +226,8 @@ def _require_room(settings: Settings, staging: Path) -> None:
     needed, free = size + size // 2 + 3 * streams, free_bytes(staging, 1 << 62)
     if free < needed:
         raise BackupError(
-            f"a backup in {staging.parent} takes about {shown_size(needed)} while it is made, and {shown_size(free)} "
-            "are free: make room, or name another place"
+            f"a backup in {staging.parent} needs about {shown_size(needed)} while it is being made, but only "
+            f"{shown_size(free)} are free: free some disk space, or choose another place"
         )
 
 
@@ -236,7 +236,9 @@ def _publish(finished: Path, target: Path) -> None:
     try:
         os.link(finished, target)
     except FileExistsError:
-        raise BackupError(f"{target} appeared meanwhile, and no backup writes over a file: name another") from None
+        raise BackupError(
+            f"{target} appeared in the meantime, and a backup never overwrites a file: choose another name"
+        ) from None
     except OSError:  # a file system without links
         finished.rename(target)
     flush(target.parent)

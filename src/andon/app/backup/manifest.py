@@ -88,19 +88,22 @@ def decoded(data: bytes, file: object) -> Manifest:
         number = msgspec.json.decode(data, type=_Numbered).format
         if number > FORMAT:
             raise StoreTooNew(
-                f"the backup {file} has layout {number} and this Andon knows {FORMAT} at most: install the version "
-                "that made it, or a newer one"
+                f"the backup {file} has layout {number}, but this Andon supports layouts up to {FORMAT}: install the "
+                "version that made it, or a newer one"
             )
         found = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BackupError(f"{file} is no backup of Andon's, or damaged ({error}): name another file") from None
+        raise BackupError(f"{file} is not an Andon backup, or it is damaged ({error}): name another file") from None
     if found.database.revision not in KNOWN_REVISIONS:
         raise StoreTooNew(
-            f"the backup {file} was made by Andon {found.andon} with schema revision {found.database.revision}, and "
-            f"this Andon {andon.__version__} knows {HEAD} at most: install that version or a newer one, then restore"
+            f"the backup {file} was made by Andon {found.andon} with schema revision {found.database.revision}, but "
+            f"this Andon {andon.__version__} supports revisions up to {HEAD}: install that version or a newer one, "
+            "then restore"
         )
     if wrong := next((part for part in found.files if not _allowed(part)), None):
-        raise BackupError(f"the backup {file} names a file that cannot be in one ({wrong.path!r}): do not use it")
+        raise BackupError(
+            f"the backup {file} names a file that does not belong in a backup ({wrong.path!r}): do not use it"
+        )
     return found
 
 

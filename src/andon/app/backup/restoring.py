@@ -87,7 +87,7 @@ def restore(
             aside = target.put()
         except OSError as error:
             if no_room(error):
-                raise BackupError(f"no room is left for what is in {file}: free some disk space") from error
+                raise BackupError(f"no disk space is left for the content of {file}: free some") from error
             named = error.filename or settings.data_dir
             raise BackupError(f"{named} cannot be used ({error.strerror or error}): check its permissions") from error
     streams = manifest.streams if manifest and target.with_broker else []
@@ -113,18 +113,19 @@ def _require_kind(file: Path, manifest: Manifest | None, database: Path | Postgr
     dumped = manifest is not None and manifest.dump
     if dumped and isinstance(database, Path):
         raise BackupError(
-            f"{file} holds a PostgreSQL database: let DB_PATH name an empty one (createdb -E UTF8 NAME), then restore"
+            f"{file} contains a PostgreSQL database: set DB_PATH to an empty one (createdb -E UTF8 NAME), then restore"
         )
     if not isinstance(database, PostgresAddress):
         return
     if not dumped:
         raise BackupError(
-            f"{file} holds an SQLite database, which cannot be put into PostgreSQL: unset DB_PATH, and restore again"
+            f"{file} contains an SQLite database, which cannot be restored into PostgreSQL: unset DB_PATH, and restore "
+            "again"
         )
     if dump.held_on_server(database, STREAM) is not None:
         raise BackupError(
-            f"the database {database} holds an Andon's data, and nothing is deleted: make an empty one (createdb -E "
-            "UTF8 NAME), let DB_PATH name it, and restore again"
+            f"the database {database} contains Andon data, and a restore deletes nothing: create an empty one "
+            "(createdb -E UTF8 NAME), set DB_PATH to it, and restore again"
         )
 
 
@@ -194,8 +195,8 @@ class _Target:
         free = min(free_bytes(self._beside, 1 << 62), free_bytes(self._staging, 1 << 62))
         if free < needed:
             raise BackupError(
-                f"what is in the backup takes {shown_size(needed)}, and {shown_size(free)} are free at {self._data}: "
-                "make room, or set ANDON_DATA_DIR to another place"
+                f"the content of the backup needs {shown_size(needed)}, but only {shown_size(free)} are free at "
+                f"{self._data}: free some disk space, or set ANDON_DATA_DIR to another place"
             )
 
     def _place(self, part: Part) -> Path | None:
@@ -261,7 +262,7 @@ class _Target:
                 continue
             if place.is_dir() and any(place.iterdir()):
                 if not _same(unpacked, place):
-                    self.left.append(f"{field}: {place} holds files already, and they stay as they are")
+                    self.left.append(f"{field}: {place} already contains files, which are left unchanged")
                 continue
             shutil.copytree(unpacked, place, dirs_exist_ok=True)
             give_like(place, self._data)
@@ -276,7 +277,7 @@ class _Target:
         for name in found:
             shutil.move(unpacked / name, place / name)
         give_like(place, self._data)
-        self.left.append(f"settings: those of the backup lie in {place}, to be compared with what is in force here")
+        self.left.append(f"settings: those of the backup are in {place}; compare them with the settings in force here")
 
     def _settle(self, unpacked: Path, place: Path) -> None:
         place.parent.mkdir(exist_ok=True, mode=0o700)

@@ -64,7 +64,7 @@ def site_files(settings: Settings, staging: Path, *, with_secrets: bool) -> tupl
             if path.stat().st_size <= _MOST:
                 found[name] = path
             else:
-                left_out.append(f"{path}: larger than a runbook or a rule file can be")
+                left_out.append(f"{path}: larger than a runbook or a rule file may be")
     place = staging / "settings.json"
     place.write_bytes(told(settings))
     found[SETTINGS] = place
@@ -73,12 +73,12 @@ def site_files(settings: Settings, staging: Path, *, with_secrets: bool) -> tupl
         if with_secrets or not _may_hold_secrets(toml):
             found[TOML] = toml
         else:
-            left_out.append(f"{toml}: it may hold secrets; --with-secrets takes it along")
+            left_out.append(f"{toml}: it may contain secrets; --with-secrets includes it")
     if dotenv.is_file():
         if with_secrets:
             found[DOTENV] = dotenv
         else:
-            left_out.append(f"{dotenv.absolute()}: it may hold secrets; --with-secrets takes it along")
+            left_out.append(f"{dotenv.absolute()}: it may contain secrets; --with-secrets includes it")
     return found, left_out
 
 

@@ -48,9 +48,11 @@ def read_report(path: Path) -> Report:
             f"{path} cannot be read ({error.strerror}): give a file that `andon eval --json` wrote."
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path} is no report of `andon eval --json` ({error}): make it anew.") from None
+        raise BaselineError(f"{path} is not a report of `andon eval --json` ({error}): create it again.") from None
     if report.version != VERSION:
-        raise BaselineError(f"{path} has version {report.version}, this Andon reads {VERSION}: make it anew.")
+        raise BaselineError(
+            f"{path} has version {report.version}, but this Andon reads version {VERSION}: create it again."
+        )
     return report
 
 

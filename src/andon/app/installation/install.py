@@ -48,7 +48,7 @@ _TOML_TEXT = f"""\
 data_dir = "{DATA}"
 data_group = "{USER}"    # its members may read the database
 
-# Who explains problems: "PLAYBOOK" needs no model, "OLLAMA" asks one on this machine where there is one.
+# Provider that explains problems: "PLAYBOOK" needs no model, "OLLAMA" asks one on this machine where there is one.
 # provider = "PLAYBOOK"
 
 # time_zone = "Europe/Berlin"
@@ -87,12 +87,12 @@ def install(machine: Machine, wishes: Wishes) -> None:
     except OSError as error:
         if disk.no_room(error):
             raise StoreFull(
-                f"the disk is full at {error.filename or PROGRAM}; what was begun is removed and what was installed "
-                "before still runs: make room and run this again"
+                f"the disk is full at {error.filename or PROGRAM}; the partial installation is removed and the "
+                "previous one still runs: free some disk space and run this again"
             ) from None
         raise ConfigError(
             f"{error.filename or 'a file'} cannot be written ({error.strerror}): correct that and run this again, "
-            "which goes on where it stopped"
+            "which continues where it stopped"
         ) from None
     _start(machine, wishes)
 
@@ -100,17 +100,17 @@ def install(machine: Machine, wishes: Wishes) -> None:
 def _refuse_early(machine: Machine, python: Path) -> None:
     """Whatever speaks against it is said before anything is done."""
     if not machine.staged and os.geteuid() != 0 and not machine.dry_run:
-        raise ConfigError("installing a service needs the rights of root: put `sudo` in front of the same command")
+        raise ConfigError("installing a service needs root: put `sudo` in front of the same command")
     if machine.staged and not machine.root.is_dir():
-        raise ConfigError(f"{machine.root} is no directory: make it, or correct --root")
+        raise ConfigError(f"{machine.root} is not a directory: create it, or correct --root")
     if reason := program.out_of_reach(python):
-        remedy = "name another Python of the same version with --python, such as /usr/bin/python3"
+        remedy = "set another Python of the same version with --python, such as /usr/bin/python3"
         if not machine.staged:
             raise ConfigError(f"the service could not start its Python: {reason}; {remedy}")
         machine.tell(f"note: {reason}; {remedy}")
     command = machine.at(COMMAND)
     if os.path.lexists(command) and _first_line_but_one(command) != COMMAND_TEXT.splitlines()[1]:
-        raise InUseError(f"{COMMAND} is there and was not made by `andon install`: move it away and run this again")
+        raise InUseError(f"{COMMAND} exists and was not created by `andon install`: move it away and run this again")
     if not machine.staged:
         for service in running_services():
             raise InUseError(
@@ -161,8 +161,8 @@ def _require_ports(settings: Settings) -> None:
                 if error.errno != errno.EADDRINUSE:
                     continue
                 raise InUseError(
-                    f"port {port} is taken by another program (`ss -ltnp sport = :{port}` names it): stop that, or "
-                    f"write another port into {TOML} and run this again"
+                    f"port {port} is taken by another program (`ss -ltnp sport = :{port}` names it): stop that "
+                    f"program, or set another port in {TOML} and run this again"
                 ) from None
 
 
@@ -171,7 +171,8 @@ def _require_room(machine: Machine, files: list[program.Piece]) -> None:
     free = disk.free_bytes(machine.at(PROGRAM), wanted)
     if free < wanted:
         raise StoreFull(
-            f"{PROGRAM} needs {wanted >> 20} MiB and its disk has {free >> 20} MiB free: make room, nothing was changed"
+            f"{PROGRAM} needs {wanted >> 20} MiB, but its disk has only {free >> 20} MiB free: free some disk space; "
+            "nothing was changed"
         )
 
 
@@ -234,23 +235,25 @@ def _active(machine: Machine) -> bool:
 
 def _start(machine: Machine, wishes: Wishes) -> None:
     if machine.staged:
-        verb = "would be laid" if machine.dry_run else "laid"
+        verb = "would be installed" if machine.dry_run else "laid"
         machine.tell(
-            f"{verb} in {machine.root}: user {USER}, owners of files and the service are left to the machine it is for"
+            f"{verb} in {machine.root}: the user {USER}, file owners and the service are not set up; do that on the "
+            "target machine"
         )
         return
     if not machine.systemd:
         machine.tell(
-            "no systemd runs on this machine, so nothing was started: start it in "
-            f"{SETTINGS} with `setpriv --reuid {USER} --regid {USER} --init-groups {COMMAND} run`, or by a supervisor "
-            "of your own"
+            f"no systemd runs on this machine, so nothing was started: start it in {SETTINGS} with `setpriv --reuid "
+            f"{USER} --regid {USER} --init-groups {COMMAND} run`, or with your own supervisor"
         )
         return
-    machine.step("systemd has read the unit", lambda: machine.run("systemctl", "daemon-reload"))
+    machine.step("systemd has loaded the unit", lambda: machine.run("systemctl", "daemon-reload"))
     if not wishes.start:
         machine.tell("not started: `systemctl enable --now andon` does that, and `systemctl restart andon` an upgrade")
         return
-    machine.step("the service starts with the machine", lambda: machine.run("systemctl", "enable", "--quiet", "andon"))
+    machine.step(
+        "the service starts when the machine starts", lambda: machine.run("systemctl", "enable", "--quiet", "andon")
+    )
 
     def start() -> None:
         try:
@@ -263,4 +266,4 @@ def _start(machine: Machine, wishes: Wishes) -> None:
                 "(`journalctl -u andon` says more)"
             ) from None
 
-    machine.step("the service runs: `andon doctor` looks at all of it", start)
+    machine.step("the service is running: `andon doctor` checks all of it", start)

@@ -68,7 +68,7 @@ class Machine:
         group = ["--gid", USER] if self._group_exists() else ["--user-group"]
         home = ["--home-dir", "/var/lib/andon", "--no-create-home", "--shell", shell]
         self.step(
-            f"user {USER} made, which nobody can log in as",
+            f"created user {USER}, which cannot log in",
             lambda: self.run("useradd", "--system", *group, *home, "--comment", "Andon", USER),
         )
 

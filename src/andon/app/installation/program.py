@@ -150,12 +150,10 @@ def usable_python(named: Path | None) -> Path:
     try:
         said = _version_of(str(path))
     except (OSError, subprocess.SubprocessError):
-        raise ConfigError(f"{path} is no Python that can be started: name another with --python") from None
+        raise ConfigError(f"{path} is not a Python that can be started: set another one with --python") from None
     wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
     if said != wanted:
-        raise ConfigError(
-            f"{path} is Python {said}, and this Andon is installed for {wanted}: name one of that version"
-        )
+        raise ConfigError(f"{path} is Python {said}, but this Andon is installed for {wanted}: set one of that version")
     return path
 
 
@@ -170,8 +168,8 @@ def out_of_reach(python: Path) -> str | None:
     """Why a service cannot start this interpreter; None where it can."""
     for path in (python.absolute(), Path(os.path.realpath(python))):
         if any(path.is_relative_to(hidden) for hidden in HIDDEN):
-            return f"{path} lies where a service sees nothing"
+            return f"{path} is in a directory that a service cannot see"
         for above in path.parents:
             if not above.stat().st_mode & 0o001:
-                return f"{above} is closed to other users, and {path} lies in it"
+                return f"{above} is closed to other users, and {path} is inside it"
     return None

@@ -17,9 +17,9 @@ _LINE = re.compile(r"^# ([a-z][a-z0-9_]*) = (.*)$", re.MULTILINE)
 def reference_text() -> str:
     """The file. What it has is the defaults, whatever the site set."""
     parts = [
-        f"# The settings of Andon {andon.__version__} with their defaults, to look at: `andon install` writes this\n"
-        "# file anew. A line goes into andon.toml as it is here, without its #. Keys, passwords and tokens go\n"
-        "# into .env, where names are in capitals, most with ANDON_ in front: ANDON_NATS_PASSWORD, API_KEY.\n"
+        f"# The settings of Andon {andon.__version__} with their defaults, for reference: `andon install` overwrites\n"
+        "# this file. Copy a line to andon.toml as it is here, without its #. Keys, passwords and tokens go\n# into "
+        ".env, where names are in capitals, most with ANDON_ in front: ANDON_NATS_PASSWORD, API_KEY.\n"
     ]
     for name, default, sentence in settings_table():
         lines = textwrap.wrap(sentence, 110, initial_indent="#   ", subsequent_indent="#   ")
@@ -47,7 +47,7 @@ def changes(before: str, now: str) -> Iterator[str]:
         elif old[name] != default:
             yield f"{name} is {_told(default)} by default, which was {_told(old[name])}"
     for name in old.keys() - new.keys():
-        yield f"{name} is no setting any more"
+        yield f"{name} is no longer a setting"
 
 
 def _told(default: str) -> str:

@@ -32,7 +32,7 @@ def uninstall(machine: Machine, *, purge: bool) -> None:
             f"{error.filename} cannot be removed ({error.strerror}): correct that and run this again"
         ) from None
     if machine.systemd:
-        machine.step("systemd has forgotten the unit", lambda: machine.run("systemctl", "daemon-reload"))
+        machine.step("systemd has unloaded the unit", lambda: machine.run("systemctl", "daemon-reload"))
     if purge and not machine.staged:
         machine.step(f"user {USER} removed", lambda: machine.asks("userdel", USER))
     if not purge:
@@ -41,7 +41,7 @@ def uninstall(machine: Machine, *, purge: bool) -> None:
 
 
 def _user_kept(machine: Machine) -> str:
-    return "" if machine.staged else f", and the user {USER} whose they are"
+    return "" if machine.staged else f", and the user {USER} who owns them"
 
 
 def root_of(given: Path | None) -> Path:

@@ -16,7 +16,7 @@ FIRST_FREE_PORT = 1024
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user")))
 
 _TEXT = """\
-# Made by `andon install`, which writes it anew. Changes of your own: `systemctl edit andon`.
+# Made by `andon install`, which overwrites it. For your own changes: `systemctl edit andon`.
 [Unit]
 Description=Andon, which stores the logs of a site and explains each problem once
 Documentation=file:{settings}/andon.reference.toml
@@ -38,7 +38,7 @@ RestartSec=5
 # A start that waits for a full disk or a large backlog asks for more time by itself.
 TimeoutStartSec=120
 TimeoutStopSec=30
-# Told by the event loop itself: where it does not turn for a minute, the service is started anew.
+# Told by the event loop itself: if it does not run for a minute, systemd restarts the service.
 WatchdogSec=60
 KillMode=mixed
 SyslogIdentifier=andon
@@ -121,7 +121,7 @@ def _written(settings: Settings) -> list[Path]:
     for name, place in named.items():
         if any(place.is_relative_to(hidden) for hidden in HIDDEN):
             raise ConfigError(
-                f"{name} lies in {place}, and the service sees nothing of {', '.join(map(str, HIDDEN))}: name another "
+                f"{name} is in {place}, but the service cannot see {', '.join(map(str, HIDDEN))}: name another "
                 f"directory, such as {DATA}"
             )
     return list(dict.fromkeys(named.values()))

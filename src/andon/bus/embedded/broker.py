@@ -86,7 +86,7 @@ class EmbeddedBroker:
     def url(self) -> str:
         """Where clients on this machine connect."""
         if self._port <= 0:
-            raise RuntimeError("the broker is not started, so it has no address yet")
+            raise RuntimeError("the broker has not started, so it has no address yet")
         return f"nats://{bracketed(self._near_host)}:{self._port}"
 
     @property
@@ -101,7 +101,7 @@ class EmbeddedBroker:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id, None while it does not run."""
+        """The server's process id, None while it is not running."""
         return self._server.pid if self._server is not None and self._server.returncode is None else None
 
     async def start(self, timeout: float = 10.0) -> None:
@@ -111,7 +111,7 @@ class EmbeddedBroker:
         BrokerStartError for everything else. What of the store is damaged is moved aside; see :mod:`.damage`.
         """
         if self._server is not None:
-            raise RuntimeError("the broker is started already")
+            raise RuntimeError("the broker has already been started")
         self._stopped = False
         try:
             await self._lock.take()
@@ -122,9 +122,7 @@ class EmbeddedBroker:
             told = isinstance(error, BrokerFull) or no_room(error)
             if not told and await asyncio.to_thread(has_room, self._store_dir):
                 raise
-            raise BrokerFull(
-                f"no room is left for the broker's store {self._store_dir}: free some disk space"
-            ) from error
+            raise BrokerFull(f"no disk space is left for the broker's store {self._store_dir}: free some") from error
         except BaseException:
             self._lock.release()
             raise
@@ -144,7 +142,7 @@ class EmbeddedBroker:
             self._lock.release()
 
     def doubt(self) -> None:
-        """Somebody saw a sign that it is not well: it is looked at soon, and not in half a minute."""
+        """Somebody saw a sign that it has a problem: it is looked at soon, and not in half a minute."""
         self._doubted.set()
 
     async def supervise(self) -> None:
@@ -180,12 +178,12 @@ class EmbeddedBroker:
             self._note(await self._move(missing, functools.partial(self._reads, binary, timeout)))
         else:
             raise BrokerStartError(
-                f"the broker does not read all of its store {self._store_dir}: see the warnings in the log, and move "
-                "what they name away"
+                f"the broker cannot read all of its store {self._store_dir}: move away the files that the warnings in "
+                "the log name"
             )
         if self._stopped:
             await server.end(2.0)
-            raise BrokerStartError("the broker was stopped while it started: start it again")
+            raise BrokerStartError("the broker was stopped while it was starting: start it again")
         server.complained = self.doubt
         self._server = server
         self._port = server.port
@@ -209,14 +207,19 @@ class EmbeddedBroker:
 
     async def _reads(self, binary: Path, timeout: float, blocks: Sequence[str]) -> bool:
         """Whether a server that has only these blocks of the log stream reads them."""
-        self._tell("the broker's store is damaged; what can be read of it is being found, it takes no log yet")
+        self._tell(
+            "the broker's store is damaged; Andon is finding out what can still be read, and no logs are accepted "
+            "until then"
+        )
         trial = await asyncio.to_thread(self._store.kept.try_out, STREAM, blocks)
         server = await self._ready_server(binary, timeout, trial)
         try:
             async with asyncio.timeout(COMPARE_TIMEOUT), server.probing() as probe:
                 return STREAM in await probe.names("STREAM.NAMES", "streams")
         except (ProbeError, EOFError, ValueError) as error:
-            raise BrokerStartError(f"the broker does not say what it can read ({error}): start again") from error
+            raise BrokerStartError(
+                f"the broker does not report what it can read ({error}): start Andon again"
+            ) from error
         finally:
             await server.end(2.0)
 
@@ -262,8 +265,8 @@ class EmbeddedBroker:
 
     def _unusable(self, error: OSError) -> BrokerStartError:
         return BrokerStartError(
-            f"{error.filename or self._store_dir} of the broker's store cannot be used ({error.strerror}): check "
-            "the disk and its permissions, or set ANDON_DATA_DIR to another directory"
+            f"{error.filename or self._store_dir} in the broker's store cannot be used ({error.strerror}): check the "
+            "disk and its permissions, or set ANDON_DATA_DIR to another directory"
         )
 
     def _note(self, moved: list[Moved]) -> None:
@@ -285,8 +288,8 @@ class EmbeddedBroker:
                 return missing
         except (ProbeError, OSError, EOFError, ValueError) as error:
             raise BrokerStartError(
-                f"the broker does not say what it holds ({str(error) or 'no answer'}): start again; see its log "
-                "if that lasts"
+                f"the broker does not report what it stores ({str(error) or 'no answer'}): start Andon again, and see "
+                "the broker's log if that does not help"
             ) from error
 
     def _write_config(self, trial: Path | None) -> tuple[Path, Path]:
@@ -333,7 +336,7 @@ class EmbeddedBroker:
         while True:
             server = self._server
             if server is None:
-                return "it does not run"
+                return "it is not running"
             if not failed:
                 await server.wait(CHECK_SELDOM, until=self._doubted)
             self._doubted.clear()
@@ -354,9 +357,9 @@ class EmbeddedBroker:
             least = free if failed == 1 else min(least, free)
             full = free < min(ROOM, least + REGAINED)
             self.problem = (
-                f"no room is left for the broker's store {self._store_dir}: free some disk space"
+                f"no disk space is left for the broker's store {self._store_dir}: free some"
                 if full
-                else f"the broker's health check fails ({server.trouble}); it is restarted when that lasts"
+                else f"the broker's health check fails ({server.trouble}); Andon restarts the broker if this continues"
             )
             if failed % LOG_EVERY == 1:
                 log.warning("broker is not healthy", problem=self.problem, checks=failed, free_bytes=free)

@@ -44,7 +44,7 @@ class Moved(NamedTuple):
     outcome: str
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.what}) was damaged and lies now at {self.to}: {self.outcome}"
+        return f"{self.path} ({self.what}) was damaged and is now at {self.to}: {self.outcome}"
 
 
 class Store:
@@ -81,17 +81,17 @@ class Store:
                 wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
                 if not os.access(path, wanted) and path.exists():
                     raise BrokerStartError(
-                        f"{path} of the broker's store cannot be read and written: give it to the user that runs "
-                        "Andon, or set ANDON_DATA_DIR to another directory"
+                        f"{path} in the broker's store cannot be read and written: make the user who runs Andon its "
+                        "owner, or set ANDON_DATA_DIR to another directory"
                     )
 
     def move_misplaced(self) -> list[Moved]:
         """Move files that stand where directories belong, the reverse, and what is no part of a store."""
         accounts = self._streams.parent.parent
         strange = [path for path in _entries(accounts) if path.name != ACCOUNT]
-        found = [self._move(path, "no part of the broker's store", "it was not used") for path in strange]
+        found = [self._move(path, "not part of the broker's store", "it was not used") for path in strange]
         found += [
-            self._move(path, "a file in the place of a directory", "it held no log")
+            self._move(path, "a file where a directory belongs", "it contained no logs")
             for path in (accounts, self._streams.parent, self._streams)
             if _exists(path) and not path.is_dir()
         ]
@@ -101,12 +101,12 @@ class Store:
 
     def _misplaced_in(self, stream: Path) -> list[Moved]:
         if not stream.is_dir():
-            return [self._move(stream, "a file in the place of a stream", "it held no log")]
+            return [self._move(stream, "a file where a stream belongs", "it contained no logs")]
         found = []
         for part in (MESSAGES, CONSUMERS):
             path = stream / part
             if _exists(path) and not path.is_dir():
-                found.append(self._move(path, "a file in the place of a directory", "the broker makes it again"))
+                found.append(self._move(path, "a file where a directory belongs", "the broker creates it again"))
         for consumer in _entries(stream / CONSUMERS):
             parts = [consumer / name for name in (*DESCRIPTION, "o.dat")]
             if not consumer.is_dir() or any(_exists(part) and not part.is_file() for part in parts):
@@ -144,8 +144,8 @@ class Store:
                 continue
             what = counted(missing, "message") if missing else f"{lost['bytes']:,} bytes"
             told.append(
-                f"{what} of the stream {stream} could not be read from {self._place(stream, '') / MESSAGES}: where "
-                "nobody deleted them the disk lost them; check it, and have logs that were sent last sent again"
+                f"{what} of the stream {stream} could not be read from {self._place(stream, '') / MESSAGES}: if nobody "
+                "deleted them, the disk lost them; check the disk, and send the most recent logs again"
             )
         return told
 
@@ -155,7 +155,7 @@ class Store:
         return stream == STREAM and (place / MESSAGES).is_dir() and not any(_exists(place / one) for one in DESCRIPTION)
 
     def move_passed_over(self, missing: list[tuple[str, str]]) -> list[Moved]:
-        """Move what the broker did not read, while it does not run; what is gone meanwhile was deleted by it."""
+        """Move what the broker did not read, while it is not running; what is gone meanwhile was deleted by it."""
         found = []
         for stream, consumer in missing:
             path = self._place(stream, consumer)
@@ -168,7 +168,7 @@ class Store:
             elif stream == STREAM and (path / MESSAGES).is_dir():
                 found.append(self._move_description(path))
             else:
-                kept = "what it holds is kept there; whoever made the stream makes it again"
+                kept = "its content is kept there; the program that created the stream must create it again"
                 found.append(self._move(path, "a stream of the broker", kept))
         return found
 
@@ -184,20 +184,24 @@ class Store:
         if not (bad := await unreadable(self.kept.blocks(STREAM), reads)):
             return []
         self.kept.put_back(STREAM)
-        told = "what of its logs is not in the database is lost"
+        told = "logs of it that are not in the database are lost"
         place = self._place(STREAM, "") / MESSAGES
         return [self._move(place / name, "messages of the log stream", told) for name in bad]
 
     def _move_description(self, stream: Path) -> Moved:
         """Leave the messages, which the stream finds when it is made again; so is our consumer of it."""
-        kept = "the stream is made again with its messages, which are read once more"
+        kept = "the stream is created again with its messages, which are read once more"
         parts = [stream / name for name in DESCRIPTION] + [stream / CONSUMERS / CONSUMER]
         moved = [self._move(path, "the description of the log stream", kept) for path in parts if _exists(path)]
         return moved[0]
 
     def _move_consumer(self, path: Path) -> Moved:
         ours = path.name == CONSUMER
-        outcome = "it is made again and reads from the beginning" if ours else "whoever made it makes it again"
+        outcome = (
+            "it is created again and reads from the beginning"
+            if ours
+            else "the program that created it must create it again"
+        )
         return self._move(path, "the state of a consumer", outcome)
 
     def _place(self, stream: str, consumer: str) -> Path:
@@ -217,8 +221,8 @@ class Store:
             path.rename(to)
         except OSError as error:
             raise BrokerStartError(
-                f"{path} ({what}) is damaged and cannot be moved to {to} ({error.strerror}): move it away and start "
-                "again"
+                f"{path} ({what}) is damaged and cannot be moved to {to} ({error.strerror}): move it away yourself and "
+                "start Andon again"
             ) from error
         return Moved(what, path, to, outcome)
 

@@ -38,8 +38,8 @@ class StoreLock:
             if owner is None or _alive(owner) or time.monotonic() >= deadline:
                 who = "another process" if owner is None else f"another Andon (process {owner})"
                 raise InUseError(
-                    f"the broker store {self._path.parent} is in use by {who}: "
-                    "stop that one, or set ANDON_DATA_DIR to a directory of your own"
+                    f"the broker store {self._path.parent} is in use by {who}: stop that process, or set "
+                    "ANDON_DATA_DIR to another directory"
                 )
             await asyncio.sleep(0.02)
 

@@ -59,7 +59,7 @@ def ensure_login(settings: Settings) -> Login | None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    log.info("credentials for the broker made", file=str(path))
+    log.info("created credentials for the broker", file=str(path))
     return login
 
 
@@ -77,14 +77,13 @@ def find_login(settings: Settings) -> Login | None:
         ) from None
     except PermissionError:
         raise BrokerUnavailable(
-            f"the broker is closed (ANDON_NATS_ACCESS) and its credentials in {path} are for the user that runs Andon: "
-            "run this as that user, or set NATS_URL to its address with a user and a password of your own"
+            f"the broker is closed (ANDON_NATS_ACCESS) and its credentials in {path} belong to the user who runs "
+            "Andon: run this as that user, or set NATS_URL to the broker's address with a user and password of your own"
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BrokerUnavailable(
-            f"the broker's credentials in {path} cannot be used ({reason}): start the service again, which "
-            "makes new ones"
+            f"the broker's credentials in {path} cannot be used ({reason}): restart the service, which creates new ones"
         ) from None
 
 
@@ -100,8 +99,8 @@ def _read(path: Path) -> Login:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(fd, encoding="utf-8") as file:
         if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
-            log.warning("others could read the credentials for the broker", file=str(path))
-            raise ValueError("others may read the file")
+            log.warning("other users could read the broker's credentials", file=str(path))
+            raise ValueError("other users can read the file")
         text = file.read()
     try:
         return msgspec.json.decode(text, type=Login)

@@ -37,7 +37,7 @@ class Probe:
     async def greet(self, login: Login | None) -> None:
         """INFO, CONNECT, PING, PONG. Raises ProbeError where it refuses us."""
         if not (await self._line()).startswith(b"INFO "):
-            raise ProbeError("what listens there is no NATS server")
+            raise ProbeError("what listens there is not a NATS server")
         options: dict[str, Any] = {
             "name": NAME,
             "lang": "python",

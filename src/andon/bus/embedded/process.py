@@ -136,7 +136,9 @@ class ServerProcess:
         except OSError as error:
             if lifeline is not None:
                 os.close(lifeline)
-            raise BrokerStartError(f"{sys.executable} cannot be started ({error.strerror}): check it") from error
+            raise BrokerStartError(
+                f"{sys.executable} cannot be started ({error.strerror}): check that it exists and is executable"
+            ) from error
         finally:
             if watchdog:
                 os.close(far_end)
@@ -147,7 +149,7 @@ class ServerProcess:
         """The most telling line of its log: the last that complains, else the last."""
         complaints = [line for line in self._tail if "[FTL]" in line or "[ERR]" in line]
         line = (complaints or list(self._tail) or [""])[-1]
-        return parse_log_line(line)[1] or "it wrote nothing"
+        return parse_log_line(line)[1] or "it wrote no output"
 
     @property
     def returncode(self) -> int | None:
@@ -201,17 +203,17 @@ class ServerProcess:
         except TimeoutError:
             reason = self.trouble or f"its last line: {self.last_line}"
             raise BrokerStartError(
-                f"the broker was not ready within {allowed:.3g} s ({reason}): "
-                "see its log, and whether the disk is very slow"
+                f"the broker was not ready within {allowed:.3g} s ({reason}): check its log, and check whether the "
+                "disk is very slow"
             ) from None
 
     @staticmethod
     def _tell_reading(told: Callable[[str], None], seconds: float, idle: float) -> None:
         if idle > TELL_EVERY:
-            told(f"the broker was reading its store and has done nothing for {idle:.0f} s: the disk may hang")
-            log.warning("broker hangs while it reads its store", idle_seconds=round(idle))
+            told(f"the broker was reading its store and has made no progress for {idle:.0f} s: the disk may hang")
+            log.warning("broker hangs while reading its store", idle_seconds=round(idle))
             return
-        told(f"the broker is reading its store, for {seconds:.0f} s so far; it takes no log yet")
+        told(f"the broker is reading its store, for {seconds:.0f} s so far; it accepts no logs yet")
         if seconds > TELL_EVERY:
             log.info("broker is still reading its store", seconds=round(seconds))
 
@@ -246,7 +248,7 @@ class ServerProcess:
         try:
             self._signal(signal.SIGTERM)
             if not await self.wait(timeout):
-                log.warning("broker does not stop, killing it", pid=self.pid)
+                log.warning("broker does not stop, it is killed", pid=self.pid)
                 self._signal(signal.SIGKILL)
                 await self._process.wait()
         finally:
@@ -272,7 +274,7 @@ class ServerProcess:
     async def _still_starting(self, port: int, mqtt_port: int, pause: float) -> None:
         ended = await self.wait(pause)
         if any(text in line.lower() for line in self._tail for text in NO_ROOM):
-            raise BrokerFull(f"the broker found no room on the disk: {self.last_line}")
+            raise BrokerFull(f"the broker found no free disk space: {self.last_line}")
         if not ended:
             return
         await asyncio.wait({self._drain_task}, timeout=1.0)
@@ -280,8 +282,8 @@ class ServerProcess:
             mqtt = mqtt_port > 0 and taken[-1].rstrip().endswith(f":{mqtt_port}: bind: address already in use")
             raise port_taken(mqtt_port, "ANDON_MQTT_PORT", "MQTT broker") if mqtt else port_taken(port)
         raise BrokerStartError(
-            f"the broker ended while starting (exit status {self.returncode}): {self.last_line}. "
-            "Correct what it names and start again"
+            f"the broker ended while it was starting (exit status {self.returncode}): {self.last_line}. Correct what "
+            "it names and start Andon again"
         )
 
     def _listens(self, mqtt_port: int) -> bool:
@@ -323,8 +325,8 @@ class ServerProcess:
 def port_taken(port: int, setting: str = "ANDON_NATS_PORT", other: str = "NATS server") -> InUseError:
     """The error for a port that somebody else listens on."""
     return InUseError(
-        f"port {port} is taken by another process: stop that one (another {other} or Andon?), "
-        f"or set {setting} to a free port"
+        f"port {port} is taken by another process: stop that process (another {other} or Andon?), or set {setting} to "
+        "a free port"
     )
 
 

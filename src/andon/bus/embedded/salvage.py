@@ -31,7 +31,7 @@ class Kept:
         """Link what is there, after putting back what a start that was interrupted left cleared. Raises OSError."""
         for stream in self._kept.iterdir() if self._kept.is_dir() else ():
             if not (self._streams / stream.name).exists():
-                log.warning("the broker had cleared a stream away, it is put back", stream=stream.name)
+                log.warning("the broker had removed a stream, Andon restored it", stream=stream.name)
                 self.put_back(stream.name)
         self.drop()
         try:
@@ -41,7 +41,7 @@ class Kept:
                 for name in files:
                     os.link(Path(top, name), place / name)
         except OSError as error:  # a full disk, or a file system without links
-            log.warning("the broker's store is read without a safety copy", reason=str(error))
+            log.warning("the broker's store is being read without a safety copy", reason=str(error))
             self.drop()
 
     def drop(self) -> None:

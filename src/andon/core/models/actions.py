@@ -39,7 +39,7 @@ class Operation(enum.StrEnum):
 
 
 class ActionStatus(enum.StrEnum):
-    """Where an action stands. ``unsure``: it was sent, nobody knows whether it was done, and a person has to say."""
+    """Where an action stands. ``unsure``: it was sent, it is not known whether it was done, and a person has to say."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"

@@ -42,7 +42,7 @@ def announced(settings: Settings) -> Iterator[None]:
             path = whereabouts.own_directory() / f"{os.getpid()}.json"
             stack.enter_context(whereabouts.written(path, said(settings)))
         except OSError as error:
-            log.info("commands elsewhere will not find this service", reason=str(error))
+            log.info("commands started in other directories will not find this service", reason=str(error))
         yield
 
 

@@ -32,9 +32,11 @@ class NatsUser(BaseModel, defer_build=True):
     @classmethod
     def _one_token(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
-            raise ValueError("a user is letters, digits, - and _, because its inboxes are named after it")
+            raise ValueError(
+                "a user name may contain only letters, digits, - and _, because its inboxes are named after it"
+            )
         if value == OWN_USER:
-            raise ValueError(f"{OWN_USER} is Andon itself: choose another name")
+            raise ValueError(f"{OWN_USER} is the user of Andon itself: choose another name")
         return value
 
     @field_validator("password")
@@ -42,7 +44,9 @@ class NatsUser(BaseModel, defer_build=True):
     def _usable(cls, value: SecretStr) -> SecretStr:
         password = value.get_secret_value()
         if not password:
-            raise ValueError("it is empty: choose one, or write its bcrypt hash")
+            raise ValueError("it is empty: set a password or its bcrypt hash")
         if password.startswith("$2") and not _HASH.fullmatch(password):
-            raise ValueError("it begins like a bcrypt hash and is none: choose one that does not begin with $2")
+            raise ValueError(
+                "it begins like a bcrypt hash but is not one: choose a password that does not begin with $2"
+            )
         return value

@@ -26,19 +26,19 @@ class PostgresAddress:
         scheme, _, rest = text.strip().partition("://")
         if scheme.lower() not in _SCHEMES:
             raise ValueError(
-                "DB_PATH names a file, or a PostgreSQL database such as postgresql://user:password@host/database"
+                "set DB_PATH to a file, or to a PostgreSQL database such as postgresql://user:password@host/database"
             )
         parts = urlsplit(f"postgresql://{rest}")
         credentials, _, server = parts.netloc.rpartition("@")
         if "@" in credentials or "@" in parts.path or "@" in parts.fragment or parts.fragment or "/" in parts.path[1:]:
             raise ValueError(
-                "DB_PATH is no PostgreSQL address: write the characters / ? # @ : % of a user or password in "
-                "percent-encoding (@ as %40), and one database name"
+                "DB_PATH is not a valid PostgreSQL address: percent-encode the characters / ? # @ : % in the user and "
+                "password (@ as %40), and name one database"
             )
         if not all(_HOST.fullmatch(host) for host in server.split(",")):
             raise ValueError(
-                "DB_PATH is no PostgreSQL address: write it as postgresql://user:password@host:port/database, an IPv6 "
-                "host in brackets"
+                "DB_PATH is not a valid PostgreSQL address: write it as postgresql://user:password@host:port/database, "
+                "with an IPv6 host in brackets"
             )
         return cls(f"postgresql://{rest}")
 

@@ -72,66 +72,67 @@ class ListenerSettings(BaseModel, defer_build=True):
     )
     nats_host: str = Field(
         "127.0.0.1",
-        description="Address the embedded broker listens on; other than loopback it demands user and password.",
+        description="Address the embedded broker listens on; any address other than loopback requires a user and "
+        "password.",
     )
-    nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 takes a free one.")
+    nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 picks a free one.")
     nats_user: str = Field(
-        "", description="User that clients of the embedded broker must present; it has every right there."
+        "", description="User name that clients of the embedded broker log in with; this user has all rights there."
     )
     nats_password: SecretStr = Field(
-        SecretStr(""), description="Password that clients of the embedded broker must present."
+        SecretStr(""), description="Password that clients of the embedded broker log in with."
     )
     nats_access: Literal["open", "closed"] = Field(
         "open",
         description="`open`: every program on this machine may use the embedded broker, unless `ANDON_NATS_USER` is "
-        "set; `closed`: it demands credentials from all but Andon and the commands of the same user. One of `open`, "
-        "`closed`; see [access](access.md).",
+        "set; `closed`: it requires credentials from everyone except Andon and the commands of the same user. One of "
+        "`open`, `closed`; see [access](access.md).",
     )
     nats_users: list[NatsUser] = Field(
         [],
         max_length=1_000,
-        description="Producers that log in at the embedded broker, in `andon.toml`: a table `[[nats_users]]` for each "
-        "with `user` and `password` (or its bcrypt hash); they send logs, ask for analyses and hear only "
+        description="Producers that log in to the embedded broker, in `andon.toml`: a table `[[nats_users]]` for each "
+        "with `user` and `password` (or its bcrypt hash); they may send logs, ask for analyses and subscribe only to "
         "`_INBOX_<user>.>`.",
     )
     nats_server: Path | None = Field(
         None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
     )
     nats_max_payload: int = Field(
-        1_048_576, ge=65_536, le=67_108_864, description="Largest message the embedded broker takes, in bytes."
+        1_048_576, ge=65_536, le=67_108_864, description="Largest message the embedded broker accepts, in bytes."
     )
     nats_max_store: int = Field(
         5_368_709_120,
         ge=33_554_432,
-        description="Most disk space the embedded broker's stream store may take, in bytes.",
+        description="Disk space that the embedded broker's stream store may use, in bytes.",
     )
     http_host: str = Field(
         "127.0.0.1",
-        description="Address of the HTTP server; on any other than loopback the page demands a login and the API a "
-        "token; see [access](access.md).",
+        description="Address of the HTTP server; on any address other than loopback the page requires a login and the "
+        "API a token; see [access](access.md).",
     )
-    http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
+    http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 picks a free one.")
     http_token: SecretStr = Field(
         SecretStr(""),
-        description="An administrator's bearer token for the API and `/metrics`, which then demand one (`/healthz` and "
-        "`/readyz` are always open), and the page a login: letters, digits and signs of ASCII. `andon token` makes "
-        "further ones.",
+        description="An administrator's bearer token, in printable ASCII. If it is set, the API and `/metrics` require "
+        "a token (`/healthz` and `/readyz` stay open) and the page a login. `andon token` makes more "
+        "tokens.",
     )
     http_login: Literal["auto", "always"] = Field(
         "auto",
-        description="Whether the page demands a login: `auto`: not on loopback, unless `ANDON_HTTP_TOKEN` is set; "
-        "`always`: there too, as behind a reverse proxy. One of `auto`, `always`.",
+        description="Whether the page requires a login: `auto`: not on loopback, unless `ANDON_HTTP_TOKEN` is set; "
+        "`always`: on loopback too, for use behind a reverse proxy. One of `auto`, `always`.",
     )
     http_prefix: str = Field(
         "",
-        description="Path under which a reverse proxy passes requests on as they came, such as `/andon`; one that cuts "
-        "it off needs nothing here.",
+        description="Path under which a reverse proxy passes requests on unchanged, such as `/andon`; leave it empty "
+        "if the proxy removes the path.",
     )
     http_hosts: Annotated[list[str], NoDecode] = Field(
         [],
-        description="Further names under which browsers and programs may ask the HTTP server where it listens on "
-        "loopback, beside `localhost` and its addresses: `andon.plant.example, *.lab.example`; a proxy's "
-        "`X-Forwarded-Host` is taken where it is one of them.",
+        description="Further host names under which browsers and programs may reach an HTTP server that listens on "
+        "loopback, in addition to `localhost` and its addresses: `andon.plant.example, *.lab.example`; a "
+        "proxy's `X-Forwarded-Host` is accepted if it is one of them.",
     )
 
     @field_validator("http_hosts", mode="before")
@@ -147,10 +148,12 @@ class ListenerSettings(BaseModel, defer_build=True):
             wild = one.startswith("*.")
             found = host_and_port(one[2:] if wild else one)
             if one == "*":
-                raise ValueError("* would let every page ask, which is what the names are for: name the hosts")
+                raise ValueError(
+                    "* would allow requests from every page, which this setting exists to prevent: list the host names"
+                )
             if found is None or (wild and ":" in found[0]):
                 raise ValueError(
-                    f"{one!r} is no name of a host: write names such as andon.plant.example or *.lab.example"
+                    f"{one!r} is not a host name: write names such as andon.plant.example or *.lab.example"
                 )
             names.append(f"*.{found[0]}" if wild else found[0])
         return names
@@ -161,7 +164,7 @@ class ListenerSettings(BaseModel, defer_build=True):
         path = value.strip().strip("/")
         path = f"/{path}" if path else ""
         if not _PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/")):
-            raise ValueError("a path of letters, digits and . _ ~ - is needed, such as /andon")
+            raise ValueError("write a path of letters, digits and . _ ~ - such as /andon")
         return path
 
     @field_validator("http_token")
@@ -170,15 +173,15 @@ class ListenerSettings(BaseModel, defer_build=True):
         token = value.get_secret_value().strip()
         if not all(" " <= sign <= "~" for sign in token):
             raise ValueError(
-                "the token holds a control character or one outside ASCII, which HTTP clients send in different ways: "
-                "choose letters, digits and signs of ASCII"
+                "the token contains a control character or a character outside ASCII, which HTTP clients encode in "
+                "different ways: use printable ASCII characters only"
             )
         return SecretStr(token)
 
     @model_validator(mode="after")
     def _exposed_listeners_need_credentials(self) -> Self:
         if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
-            raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
+            raise ValueError("only one of ANDON_NATS_USER and ANDON_NATS_PASSWORD is set: set both or neither")
         demands = self.nats_access == "closed" or self.broker_credentials is not None
         if not is_loopback(self.nats_host) and not demands:
             raise ValueError(
@@ -187,11 +190,11 @@ class ListenerSettings(BaseModel, defer_build=True):
             )
         if self.nats_users and not demands:
             raise ValueError(
-                "ANDON_NATS_USERS names users of a broker that asks nobody who they are: set ANDON_NATS_ACCESS=closed"
+                "ANDON_NATS_USERS has no effect while the broker requires no login: set ANDON_NATS_ACCESS=closed"
             )
         names = [OWN_USER, *filter(None, [self.nats_user]), *(one.user for one in self.nats_users)]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"the user {twice} of the broker stands there twice: choose another name for one of them")
+            raise ValueError(f"the user {twice} of the broker is listed twice: rename one of them")
         return self
 
     @property

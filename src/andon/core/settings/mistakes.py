@@ -20,7 +20,7 @@ HOLD_SECRETS = frozenset(
 _WITHOUT_VALUE = {
     "missing": " is missing",
     "extra_forbidden": ": there is no such key",
-    "list_type": ' is a list: write it in brackets, such as ["…", "…"]',
+    "list_type": ' must be a list: write it in brackets, such as ["…", "…"]',
 }
 
 
@@ -35,7 +35,7 @@ def sentence(error: Any, names: Mapping[str, str], settings: type[BaseModel]) ->
         within = (one for one in error["loc"][1:] if isinstance(one, str))
         key = ".".join((name.removeprefix("ANDON_").lower(), *within))
         said = ", ".join((name, *_places(error)))
-        return f"{said} is a table, and there may be several: write [[{key}]], in double brackets, above each"
+        return f"{said} must be a list of tables: write [[{key}]], in double brackets, above each table"
     if len(error["loc"]) > 1 and error["type"] in _WITHOUT_VALUE:
         said = f"{', '.join((name, *_places(error)))}{_WITHOUT_VALUE[error['type']]}"
         return f"{said}{_hint(error, names, settings)}"
@@ -54,7 +54,7 @@ def _hint(error: Any, names: Mapping[str, str], settings: type[BaseModel]) -> st
     if not isinstance(key, str) or key in known:
         return ""
     if key in settings.model_fields:
-        return f"; {key} is a setting of its own: write it above the first table of the file"
+        return f"; {key} is a separate setting: write it above the first table of the file"
     if error["type"] != "extra_forbidden":
         return ""
     close = difflib.get_close_matches(key, known, 1)

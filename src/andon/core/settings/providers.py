@@ -124,7 +124,7 @@ def provider_name(text: str, *, setting: str = "PROVIDER") -> str:
     close = difflib.get_close_matches(word, names, 1, _SLIP)
     meant = f"did you mean {names[close[0]]}? " if close else ""
     listed = ", ".join((*PROVIDERS, *sorted(outside)))
-    raise ConfigError(f"{setting} is {text!r}, which is no provider; {meant}there are {listed}.")
+    raise ConfigError(f"{setting} is {text!r}, which is not a provider; {meant}there are {listed}.")
 
 
 def is_local(provider: str) -> bool:
@@ -144,10 +144,12 @@ def fallback_members(text: str) -> tuple[Member, ...]:
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, model = entry.partition(":")
         if not name.strip():
-            raise ConfigError(f"ANDON_FALLBACK has {entry!r}: write PROVIDER or PROVIDER:MODEL, separated by commas.")
+            raise ConfigError(
+                f"ANDON_FALLBACK contains {entry!r}: write PROVIDER or PROVIDER:MODEL, separated by commas."
+            )
         member = Member(provider_name(name, setting="ANDON_FALLBACK"), model.strip())
         if member in members:
-            raise ConfigError(f"ANDON_FALLBACK names {entry} twice: leave one of them out.")
+            raise ConfigError(f"ANDON_FALLBACK names {entry} twice: remove one of them.")
         members.append(member)
     return tuple(members)
 
@@ -157,53 +159,54 @@ class ProviderSettings(BaseModel, defer_build=True):
 
     provider: str = Field(
         "OLLAMA",
-        description=f"Who explains problems: {_LISTED}, the name of a provider that an installed package brings, or "
-        "`PLAYBOOK` for the built-in rules alone.",
+        description=f"Provider that explains problems: {_LISTED}, the name of a provider from an installed package, or "
+        "`PLAYBOOK` for the built-in rules only.",
     )
     model: str = Field(
-        "", description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`)."
+        "", description="Name of the model; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`)."
     )
-    api_key: SecretStr = Field(SecretStr(""), description="The provider's key, where it needs one.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key of the provider, if it needs one.")
     fallback: str = Field(
         "",
-        description="Providers to ask where the one before is away or misconfigured, such as "
+        description="Providers to ask, in order, when the previous one is unavailable or misconfigured, such as "
         "`CLAUDE,OLLAMA:llama3.2,PLAYBOOK`.",
     )
     ollama_host: str = Field("http://localhost:11434", description="Address of the Ollama server.")
     base_url: str = Field(
         "",
         description="Address of an `OPENAI_COMPATIBLE` server, such as `http://gpu-box:8000/v1`; for `OPEN_AI`, "
-        "`DEEPSEEK`, `CLAUDE`, `GEMINI` and `CLOUDFLARE_AZURE` that of a gateway in place of the provider's own.",
+        "`DEEPSEEK`, `CLAUDE`, `GEMINI` and `CLOUDFLARE_AZURE` the address of a gateway used instead of the provider's "
+        "own.",
     )
     compatible_base_url: str = Field(
         "",
-        description="Address of the `OPENAI_COMPATIBLE` server where it is a fallback and `ANDON_BASE_URL` is the "
-        "gateway of `PROVIDER`.",
+        description="Address of the `OPENAI_COMPATIBLE` server when it is a fallback and `ANDON_BASE_URL` is already "
+        "the gateway of `PROVIDER`.",
     )
     gguf: Path | None = Field(
-        None, description="`EMBEDDED`: path of the model's GGUF file, which is run by llama.cpp beside the service."
+        None, description="`EMBEDDED`: path of the model's GGUF file, which llama.cpp runs next to the service."
     )
     mmproj: Path | None = Field(
-        None, description="`EMBEDDED`: path of the projector (GGUF) with which the model sees pictures, if it has one."
+        None, description="`EMBEDDED`: path of the projector (GGUF) that lets the model read pictures, if it has one."
     )
     gguf_threads: int | None = Field(
-        None, ge=1, le=512, description="`EMBEDDED`: processors the model takes; empty means all but one."
+        None, ge=1, le=512, description="`EMBEDDED`: number of processors the model uses; empty means all but one."
     )
     gguf_context: int = Field(
         8192,
         ge=512,
         le=1_048_576,
-        description="`EMBEDDED`: longest question and answer together, in tokens; memory is taken in proportion.",
+        description="`EMBEDDED`: maximum length of question and answer together, in tokens; memory use grows with it.",
     )
     gguf_parallel: int = Field(
-        1, ge=1, le=64, description="`EMBEDDED`: questions at once; each takes memory for a context of its own."
+        1, ge=1, le=64, description="`EMBEDDED`: number of questions at once; each needs memory for its own context."
     )
     azure_endpoint: str = Field(
         "", description="Azure OpenAI: address of the resource, such as `https://plant.openai.azure.com`."
     )
     azure_deployment: str = Field("", description="Azure OpenAI: name of the deployment; empty means `MODEL`.")
     azure_api_version: str = Field(
-        "2024-10-21", description="Azure OpenAI: API version; not sent where the endpoint ends in `/openai/v1`."
+        "2024-10-21", description="Azure OpenAI: API version; not sent if the endpoint ends in `/openai/v1`."
     )
     azure_ad_token: SecretStr = Field(
         SecretStr(""),
@@ -214,36 +217,39 @@ class ProviderSettings(BaseModel, defer_build=True):
     cloudflare_account: str = Field("", description="`CLOUDFLARE_AZURE`: the Cloudflare account's id.")
     cloudflare_gateway: str = Field("", description="`CLOUDFLARE_AZURE`: name of the AI gateway.")
     cloudflare_token: SecretStr = Field(
-        SecretStr(""), description="`CLOUDFLARE_AZURE`: token of the gateway, where it asks for one."
+        SecretStr(""), description="`CLOUDFLARE_AZURE`: token of the gateway, if it requires one."
     )
     openai_api_key: SecretStr = Field(
-        SecretStr(""), description="Key of `OPEN_AI` where it is a fallback, or where `API_KEY` is empty."
+        SecretStr(""), description="Key of `OPEN_AI` when it is a fallback, or when `API_KEY` is empty."
     )
     azure_openai_api_key: SecretStr = Field(SecretStr(""), description="The same for `AZURE` and `CLOUDFLARE_AZURE`.")
     gemini_api_key: SecretStr = Field(SecretStr(""), description="The same for `GEMINI`.")
     anthropic_api_key: SecretStr = Field(SecretStr(""), description="The same for `CLAUDE`.")
     deepseek_api_key: SecretStr = Field(SecretStr(""), description="The same for `DEEPSEEK`.")
     compatible_api_key: SecretStr = Field(
-        SecretStr(""), description="The same for `OPENAI_COMPATIBLE`, where the server asks for a key."
+        SecretStr(""), description="The same for `OPENAI_COMPATIBLE`, if the server requires a key."
     )
     model_output: Literal["auto", "native", "tool", "prompted"] = Field(
         "auto",
-        description="How a finding is asked for: `native` binds the answer to a JSON schema, `tool` wants a tool call, "
-        "`prompted` asks in words; `auto` knows the providers. Where a server refuses the form, it is asked in words.",
+        description="How Andon asks the model for a structured answer: `native` uses a JSON schema, `tool` a tool "
+        "call, `prompted` describes the form in the prompt; `auto` picks what suits the provider. If a "
+        "server refuses the form, Andon falls back to the prompt.",
     )
     model_images: Literal["auto", "yes", "no"] = Field(
-        "auto", description="Whether pictures are shown to the model: `yes`, `no`, or `auto`, as far as is known of it."
+        "auto",
+        description="Whether the model is shown pictures: `yes`, `no`, or `auto`, if it is known to support them.",
     )
     model_tools: Literal["auto", "yes", "no"] = Field(
-        "auto", description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it."
+        "auto",
+        description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, if it is known to support them.",
     )
 
     provider_options: dict[str, dict[str, Any]] = Field(
         {},
         repr=False,
-        description="What providers from outside want to know, in `andon.toml`: a table for each, such as "
-        "`[provider_options.acme]`; what may stand in it, its own documentation says. `api_key` is its key where it is "
-        "a fallback.",
+        description="Options for providers from installed packages, in `andon.toml`: a table for each, such as "
+        "`[provider_options.acme]`; the package's documentation lists its options. `api_key` is the key "
+        "when the provider is a fallback.",
     )
 
     @field_validator("api_key", "azure_ad_token", "cloudflare_token", *sorted(KEY_FIELDS))
@@ -252,7 +258,9 @@ class ProviderSettings(BaseModel, defer_build=True):
         """A key travels in an HTTP header, which takes printable ASCII."""
         key = value.get_secret_value().strip()
         if not (key.isascii() and key.isprintable()):
-            raise ValueError("has a character that no key has, such as a line break or an umlaut: copy the key again")
+            raise ValueError(
+                "contains a character that a key cannot have, such as a line break or an umlaut: copy the key again"
+            )
         return value
 
     @field_validator("gguf", "mmproj")
@@ -289,7 +297,8 @@ class ProviderSettings(BaseModel, defer_build=True):
         for name in options:
             if name in PROVIDERS:
                 raise ConfigError(
-                    f"ANDON_PROVIDER_OPTIONS has {name}, which has settings of its own; it is for outside providers"
+                    f"ANDON_PROVIDER_OPTIONS has {name}, which has its own settings; this setting is only for "
+                    "providers from installed packages"
                 )
         return options
 

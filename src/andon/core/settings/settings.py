@@ -86,11 +86,9 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
 
     _service: Whereabouts | None = PrivateAttr(None)
 
-    agent_name: str = Field(
-        DEFAULT_AGENT_NAME, max_length=100, description="What the agent is called in prompts and replies."
-    )
+    agent_name: str = Field(DEFAULT_AGENT_NAME, max_length=100, description="Name of the agent in prompts and replies.")
     agent_instructions: str = Field(
-        DEFAULT_INSTRUCTIONS, max_length=8000, description="What the model is told to be, in front of every question."
+        DEFAULT_INSTRUCTIONS, max_length=8000, description="Instructions for the model, sent before every question."
     )
     db_path: str = Field(
         "",
@@ -99,126 +97,138 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
     )
 
     data_dir: Path = Field(
-        Path("data"), description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks."
+        Path("data"), description="Directory for everything Andon stores: database, broker store (`jetstream`), locks."
     )
     data_group: str = Field(
         "",
         max_length=100,
-        description="Group of this machine whose members may read the database and its directory, when they are made "
-        "(0640, 0750); empty means nobody but the user who runs Andon (0600, 0700).",
+        description="Group on this machine whose members may read the database and its directory, applied when Andon "
+        "creates them (0640, 0750); empty means only the user who runs Andon (0600, 0700).",
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
-        description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync each write.",
+        description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync every write.",
     )
     upgrade_copies: int = Field(
         2,
         ge=0,
         le=100,
-        description="Copies of an SQLite database that are kept beside it from before upgrades, each as large as the "
-        "database was; 0 makes none. See [backup](backup.md).",
+        description="Number of copies of the SQLite database kept next to it from before upgrades, each as large as "
+        "the database was; 0 makes none. See [backup](backup.md).",
     )
     record_batch: int = Field(
-        500, ge=1, le=5000, description="Most logs stored in one transaction, unless one message holds more."
+        500,
+        ge=1,
+        le=5000,
+        description="Maximum number of logs stored in one transaction, unless one message contains more.",
     )
     picture_max_bytes: int = Field(
         4_194_304,
         ge=0,
         le=67_108_864,
-        description="Largest picture kept that comes with a log, in bytes; 0 keeps none.",
+        description="Largest picture that is kept with a log, in bytes; 0 keeps none.",
     )
     site_name: str = Field("", max_length=40, description="Name of the site, shown at the top of the page.")
-    time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
+    time_zone: str = Field("UTC", description="Time zone of log timestamps without one, such as `Europe/Berlin`.")
     date_order: Literal["auto", "day-first", "month-first"] = Field(
         "auto",
-        description="What `02/01/2025` means in a timestamp. `auto`: by the zone, `month-first` in those of the United "
-        "States, the Philippines and other places that write so. One of `auto`, `day-first`, `month-first`.",
+        description="How to read `02/01/2025` in a timestamp. `auto`: by time zone, `month-first` in the United "
+        "States, the Philippines and other places that write dates this way. One of `auto`, `day-first`, "
+        "`month-first`.",
     )
     severities: dict[str, OwnSeverity] = Field(
         {},
         max_length=1_000,
-        description="What the site's own severities mean, words or numbers: a table `[severities]` in `andon.toml` "
+        description="What the site's own severities, words or numbers, mean: a table `[severities]` in `andon.toml` "
         'with lines such as `"Prio7" = "ERROR"`.',
     )
     encoding: str = Field(
         "utf-8",
-        description="Encoding that is tried first for messages that are no UTF-8, such as `cp1252`, `gbk` or "
-        "`shift_jis`.",
+        description="Encoding tried first for messages that are not UTF-8, such as `cp1252`, `gbk` or `shift_jis`.",
     )
     model_deadline: float = Field(
-        120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
+        120.0, gt=0, le=3600, description="Longest time a model may take to answer, in seconds."
     )
     model_cold_deadline: float = Field(
-        300.0, gt=0, le=7200, description="The same while the model has still to be loaded, in seconds."
+        300.0, gt=0, le=7200, description="The same while the model still has to be loaded, in seconds."
     )
     model_max_tokens: int = Field(
         2048,
         ge=64,
         le=65536,
-        description="Longest answer a model may give, in tokens. Where it is not set, a model of `OLLAMA` or "
-        "`EMBEDDED` that does not think gets 400 for a finding.",
+        description="Longest answer a model may give, in tokens. If it is not set, a model of `OLLAMA` or `EMBEDDED` "
+        "that does not reason gets 400 tokens for an explanation.",
     )
     model_prompt_tokens: int = Field(
         2000,  # with the longest answer it fits into 4,096 tokens, Ollama's default context
         ge=500,
         le=1_000_000,
-        description="Most of a problem the model is shown, in tokens (estimated).",
+        description="How much of a problem the model is shown at most, in tokens (estimated).",
     )
     model_attempts: int = Field(
-        5, ge=1, le=100, description="Model calls spent on one problem before the playbook's answer becomes final."
+        5, ge=1, le=100, description="Number of model calls for one problem before the playbook's answer becomes final."
     )
     model_concurrency: int = Field(
         4,
         ge=1,
         le=64,
-        description="Most questions the model may be asked at once; a local one starts at 1 and gets more where it "
-        "stays quick.",
+        description="Maximum number of questions to the model at once; a local model starts at 1 and gets more while "
+        "it stays fast.",
     )
     tool_calls: int = Field(
-        8, ge=0, le=50, description="Most look-ups in the history that a model may make for one question; 0 for none."
+        8,
+        ge=0,
+        le=50,
+        description="Maximum number of look-ups in the history that a model may make for one question; 0 for none.",
     )
     investigate: Literal["off", "on"] = Field(
         "off",
-        description="`on`: before it explains a problem, a model that calls tools may look into the history (each "
-        "further request counts against the budgets), any other is shown what else the host logged. One of `off`, "
+        description="`on`: before it explains a problem, a model that can call tools may search the history (each "
+        "further request counts against the budgets); any other model is shown what else the host logged. "
+        "One of `off`, "
         "`on`.",
     )
     budget_calls_hour: int = Field(
         0,
         ge=0,
-        description="Most model calls in any hour, 0 for no limit; of 10 and more a tenth is kept for new CRITICAL "
-        "problems.",
+        description="Maximum number of model calls in any hour, 0 for no limit; of a budget of 10 or more, a tenth is "
+        "reserved for new CRITICAL problems.",
     )
-    budget_calls_day: int = Field(0, ge=0, description="Most model calls in any 24 hours, 0 for no limit.")
+    budget_calls_day: int = Field(0, ge=0, description="Maximum number of model calls in any 24 hours, 0 for no limit.")
     budget_tokens_hour: int = Field(
-        0, ge=0, description="Most tokens the model may take in any hour, questions and answers, 0 for no limit."
+        0,
+        ge=0,
+        description="Maximum number of tokens the model may use in any hour, questions and answers, 0 for no limit.",
     )
     budget_tokens_day: int = Field(0, ge=0, description="The same in any 24 hours.")
     runbooks: Path = Field(
-        Path("runbooks"), description="Directory of the site's own runbooks (Markdown); read again when they change."
+        Path("runbooks"),
+        description="Directory of the site's own runbooks (Markdown); changes are picked up automatically.",
     )
     playbook: Path = Field(
         Path("playbook"),
-        description="Directory of the site's own playbook rules (YAML), which go before the built-in ones; read again "
-        "when they change; see [playbook](playbook.md).",
+        description="Directory of the site's own playbook rules (YAML), which take precedence over the built-in ones; "
+        "changes are picked up automatically; see [playbook](playbook.md).",
     )
     analyze: Literal["novel", "every", "none"] = Field(
         "novel",
-        description="What is explained: `novel`: each problem once; `every`: each log by itself, as the reference did; "
-        "`none`: nothing, logs are only stored.",
+        description="What is explained: `novel`: each problem once; `every`: each log by itself, as the reference "
+        "system did; `none`: nothing, logs are only stored.",
     )
     analyze_severity: SeverityName = Field(
-        "DEBUG", description="Least severity that is explained. One of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`."
+        "DEBUG",
+        description="Lowest severity that is explained. One of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`.",
     )
     code_patterns: list[str] = Field(
         [],
-        description="Regular expressions of alarm codes that keep problems apart, beside the built-in ones: a list in "
+        description="Regular expressions for alarm codes that keep problems apart, in addition to the built-in ones: a "
+        "list in "
         '`andon.toml`, such as `["ZX-[A-Z]{2}"]`.',
     )
     code_fields: list[str] = Field(
         [],
-        description="Fields, in the context or beside `message`, whose values keep problems apart, beside the built-in "
-        'ones such as `alarm_code`: a list in `andon.toml`, such as `["message_id"]`.',
+        description="Fields, in the context or next to `message`, whose values keep problems apart, in addition to "
+        'built-in ones such as `alarm_code`: a list in `andon.toml`, such as `["message_id"]`.',
     )
     shifts: list[ShiftSettings] = Field(
         THREE_SHIFTS,
@@ -227,40 +237,43 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
     )
     services: dict[str, ServiceSettings] = Field(
         {},
-        description='Other rules for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
-        "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first that matches counts.",
+        description='Exceptions for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
+        "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first match applies.",
     )
     retention: list[RetentionSettings] = Field(
         [],
         max_length=200,
-        description="How long which logs are kept, in `andon.toml`: a table `[[retention]]` for each rule, the first "
-        'that matches counts; what none matches is kept for ever. `keep` is `"30d"`, `"forever"`, `"sample"` or '
+        description="How long logs are kept, in `andon.toml`: a table `[[retention]]` for each rule; the first match "
+        'applies, and logs that no rule matches are kept forever. `keep` is `"30d"`, `"forever"`, `"sample"` or '
         '`"none"`; see [retention](retention.md).',
     )
     retention_max_bytes: int = Field(
         0,
         ge=0,
-        description="Most bytes the database may hold, 0 for no limit; beyond it the oldest of the least severe logs "
-        "go.",
+        description="Maximum size of the database in bytes, 0 for no limit; beyond it Andon deletes the oldest of the "
+        "least severe logs.",
     )
     retention_rejects: str = Field(
-        "90d", description='How long messages that were not understood are kept: `"90d"`, `"12h"`, `"forever"`.'
+        "90d", description='How long messages that could not be understood are kept: `"90d"`, `"12h"`, `"forever"`.'
     )
     renew_after: float = Field(
-        30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
+        30.0,
+        ge=0,
+        le=3650,
+        description="Age in days after which a problem is explained again; 0 means never because of age.",
     )
     renew_interval: float = Field(
         24.0,
         ge=0,
         le=8760,
-        description="Least time between two explanations of one problem when it gets worse, spreads or comes more "
-        "often, in hours.",
+        description="Shortest time between two explanations of one problem when it gets worse, spreads or becomes more "
+        "frequent, in hours.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severity Andon's own log shows."
+        "info", description="Lowest severity in Andon's own log."
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="Form of Andon's own log; `auto` means text on a terminal and JSON elsewhere."
+        "auto", description="Format of Andon's own log; `auto` means text on a terminal and JSON elsewhere."
     )
 
     @field_validator("agent_name", "agent_instructions")
@@ -279,11 +292,11 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
         seen: set[str] = set()
         for word in map(str.strip, value):
             if not word:
-                raise ValueError("an empty word means no severity, which is INFO: remove it")
+                raise ValueError("an empty word stands for no severity, which is always INFO: remove it")
             if word in SEVERITY_RANK:
-                raise ValueError(f"the five names are always stored as they are sent: remove {word}")
+                raise ValueError(f"the five severities of Andon cannot be redefined: remove {word}")
             if word.casefold() in seen:
-                raise ValueError(f"{word!r} stands there twice, in other letters: remove one")
+                raise ValueError(f"{word!r} is listed twice with different capitals: remove one")
             seen.add(word.casefold())
         return value
 
@@ -293,7 +306,7 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
+            raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Berlin") from None
         return value
 
     @field_validator("encoding")
@@ -302,7 +315,7 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
         try:
             "a".encode(value)  # refuses what is not about text, such as hex
         except (LookupError, ValueError):
-            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
+            raise ValueError(f"{value!r} is not an encoding; use a name such as cp1252, gbk or shift_jis") from None
         return codecs.lookup(value).name
 
     @model_validator(mode="after")
@@ -316,8 +329,8 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
             raise ValueError(f"ANDON_RETENTION_REJECTS={self.retention_rejects}: {error}") from None
         if 0 < self.retention_max_bytes < LEAST_CAP:
             raise ValueError(
-                f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "
-                f"counts take: use 0 for no limit, or {LEAST_CAP} (16 MiB) at least"
+                f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database with a day's "
+                f"counts needs: set 0 for no limit, or at least {LEAST_CAP} (16 MiB)"
             )
         if self.model_cold_deadline < self.model_deadline:
             raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
@@ -396,7 +409,7 @@ def load_settings(service: Whereabouts | None = None, /, **overrides: Any) -> Se
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = environment_name(found[1]) if found else "a setting"
-        raise ConfigError(f"{name} is not valid JSON; lists and tables are best written in andon.toml") from None
+        raise ConfigError(f"{name} is not valid JSON; write lists and tables in andon.toml instead") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{dotenv} is not UTF-8 text; save it as UTF-8") from None
     finally:
@@ -408,8 +421,8 @@ def _standing_in(settings: Settings, service: Whereabouts, overrides: Mapping[st
     """The same with paths as they are for ``service``, which started in its own directory."""
     if missing := [name for name in service.hidden if not os.environ.get(name)]:
         raise ConfigError(
-            f"the service in {service} has {' and '.join(missing)} from its environment, with a secret in it that is "
-            "told nobody: set the same here, or move it into a .env there"
+            f"the service in {service} has {' and '.join(missing)} from its environment, with a secret in it, which no "
+            "other process can read: set the same here, or move it to a .env file there"
         )
     absolute: dict[str, Any] = {}
     for field in Settings.model_fields.keys() - overrides.keys():

@@ -47,4 +47,4 @@ def _unknown(name: str, known: set[str], where: str, slips: Iterable[str] = ()) 
         if not close:
             return None
     hint = f"did you mean {close[0]}?" if close else "docs/settings.md lists all of them"
-    return f"{where} sets {name}, which is no setting; {hint}"
+    return f"{where} sets {name}, which is not a setting; {hint}"

@@ -32,8 +32,8 @@ DECIDING = ("ANDON_CONFIG", "ANDON_DATA_DIR", "DB_PATH", "NATS_URL")
 #: Where a service answers unless it was told otherwise, and what to do where one does that we know nothing of.
 USUAL_PORT = 8420
 _ANOTHERS = (
-    f"an Andon answers at http://127.0.0.1:{USUAL_PORT}, of another user it seems: ask as that user, in the directory "
-    "where it was started"
+    f"an Andon that seems to belong to another user answers at http://127.0.0.1:{USUAL_PORT}: run this as that user, "
+    "in the directory where it was started"
 )
 #: Names without our prefix by which a ``.env`` is one for Andon; others have a MODEL and an API_KEY too.
 _OURS = frozenset({"PROVIDER", "NATS_URL", "AGENT_NAME", "AGENT_INSTRUCTIONS", "DB_PATH", "OLLAMA_HOST"})
@@ -113,8 +113,8 @@ def start_advice(otherwise: str = "start `andon run`", *, ask: bool = True) -> s
         return _ANOTHERS if ask and _answers() else otherwise
     verb = "runs" if others else "is installed"
     return (
-        f"Andon {verb} with the settings in {there.directory}: to ask that one leave out {', '.join(DECIDING)}, and "
-        "run this in a directory without .env, andon.toml and data/agent.db of another"
+        f"Andon {verb} with the settings in {there.directory}: to reach that one, unset {', '.join(DECIDING)} and run "
+        "this in a directory without its own .env, andon.toml and data/agent.db"
     )
 
 
@@ -141,7 +141,7 @@ def require_readable(path: Path, user: str = "") -> None:
         raise ConfigError(_may_not_read(path, user)) from None
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read ({error.strerror}): remove it, or make it a file of settings"
+            f"{path} cannot be read ({error.strerror}): remove it, or make it a valid settings file"
         ) from None
 
 
@@ -149,12 +149,12 @@ def _may_not_read(path: Path, user: str) -> str:
     try:
         status = path.stat()
     except OSError:
-        return f"the settings in {path} may not be read by this user: run this as the user that runs Andon"
+        return f"the settings in {path} cannot be read by this user: run this as the user who runs Andon"
     owner = user or user_name(status.st_uid)
     readers = [user_name(status.st_uid)]
     if status.st_mode & 0o040 and (group := _group_name(status.st_gid)):
         readers.append(f"the group {group}")
-    member = ", or become a member of the group and log in anew" if len(readers) > 1 else ""
+    member = ", or join the group and log in again" if len(readers) > 1 else ""
     return (
         f"the settings in {path} may be read by {' and '.join(readers)} only: put `sudo -u {owner} andon …` in "
         f"place of `andon …`{member}"
@@ -176,7 +176,7 @@ def owner_of(path: Path) -> str:
             return f"sudo -u {user_name(path.stat().st_uid)}"
         except OSError:
             if path == path.parent:
-                return "whoever that is"
+                return "its owner"
             path = path.parent
 
 

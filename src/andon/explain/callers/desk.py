@@ -145,14 +145,14 @@ class CallerDesk:
         try:
             sequence = caller.sequence = await self.publisher.store(payload, subject=SUBJECT, message_id=request)
             if rejected is not None:
-                raise MessageRejected(f"the message {rejected}; it is kept, see `andon rejects`")
+                raise MessageRejected(f"the message {rejected}; it is kept as a reject, see `andon rejects`")
             body = await done
         finally:
             self._forget(caller)
         if body is None:
             raise BrokerUnavailable(
-                f"the log is stored as message {sequence} of {STREAM}, but too many callers wait at the moment: "
-                "find its analysis with `andon logs` later, or ask again in a few seconds"
+                f"the log is stored as message {sequence} of {STREAM}, but too many callers are waiting: find its "
+                "explanation later with `andon logs`, or ask again in a few seconds"
             )
         return body
 
@@ -249,7 +249,7 @@ class CallerDesk:
                 await self.store.write(queue.prioritise, urgent)
             await self._answer_explained(patterns, recorded.explained)
         except StoreError as error:
-            log.warning("callers not answered now", error=str(error))
+            log.warning("callers cannot be answered now", error=str(error))
 
     def _note_passed(self, delivery: Delivery, about: payloads.Subject) -> None:
         caller = self._expected.passed(delivery)
@@ -332,7 +332,7 @@ class CallerDesk:
                 try:
                     await step()
                 except (StoreError, BrokerError) as error:
-                    log.warning("callers not answered now", error=str(error))
+                    log.warning("callers cannot be answered now", error=str(error))
             if not await woken(self._wake, LOOK):
                 await self._rest(seen)
 
@@ -409,7 +409,7 @@ class CallerDesk:
         try:
             stored, answer = await self.store.read(queue.log_and_analysis, log_id)
         except StoreError as error:
-            log.warning("callers of a stored log get the playbook's answer", log=log_id, error=str(error))
+            log.warning("callers who wait for a stored log get the playbook's answer", log=log_id, error=str(error))
             stored, answer = None, None
         await self._fallback.ready()
         for caller in late:

@@ -89,7 +89,7 @@ def refusal(payload: bytes, rejects: Sequence[Reject | StoredReject], *, agent: 
     reason = rejects[0].reason
     body = {
         "original_message": original(payload),
-        "analysis": f"This message was not understood: it {reason}. It is kept; see `andon rejects`.",
+        "analysis": f"This message could not be understood: it {reason}. It is kept; see `andon rejects`.",
         "timestamp": now_text(),
         "agent": agent,
         "rung": None,

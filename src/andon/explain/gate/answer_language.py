@@ -73,7 +73,7 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
     for text in (said.cause, "\n".join(said.checks), whole):
         script = _of_script(" ".join(word for word in visible(text).split() if word not in asked.text))
         if script and not wanted & script:
-            return f"is in another language than asked ({min(script).capitalize()})"
+            return f"is in a different language than requested ({min(script).capitalize()})"
         hits = _hits(asked.own(text)) if not script else None
         if not hits:
             continue
@@ -85,15 +85,15 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
             and len(different) > 1
             and times >= _MORE * max(hits[one] for one in wanted)
         ):
-            return f"is in another language than asked ({language.capitalize()})"
+            return f"is in a different language than requested ({language.capitalize()})"
         others = {word for word in asked.own(text) if wanted.isdisjoint(_languages().get(word, wanted))}
         if len(others) >= max(_MIXED, _MORE * max(hits[one] for one in wanted)):
             return "is in a mixture of languages"
     if _copies_foreign(said.cause, asked, wanted):
-        return "gives what the log says, in another language than asked, for its cause"
+        return "gives what the log says as its cause, in a different language than requested"
     own = [word for word in asked.own(whole) if word.isalpha()]
     if own and not _of_script(whole) and sum(map(_known, own)) < max(1, _SALAD * len(own)):
-        return "is in no language that is known"
+        return "is in an unknown language"
     return None
 
 

@@ -63,14 +63,14 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
     if weight < LETTERS_LEAST:
         return "has no words"
     if _unfilled(explanation, texts) or _LEFT.search(joined):
-        return "is the form, not filled in"
+        return "is the form that was not filled in"
     alphabet = {character.casefold() for character in joined if character.isalpha()}
     if len(alphabet) < _ALPHABET_LEAST or any(_repeats(text) for text in (*texts, joined)):
-        return "says one thing over and over"
+        return "repeats itself over and over"
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
-        return "says one thing over and over"
+        return "repeats itself over and over"
     if explanation.finding is not None and _BRACES.search(joined):
-        return "is the form, not filled in"
+        return "is the form that was not filled in"
     ours = _shingles(f"{prompts.RULES}\n{instructions}")
     if (
         _RECORD.match(joined)

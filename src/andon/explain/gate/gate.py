@@ -80,7 +80,7 @@ def _always(question: Question, explanation: Explanation, said: Said, asked: Ask
     if not any(character.isalnum() for text in said.parts for character in text):
         yield Fault("is empty", "empty", repairable=True)
     if long_loop(said, asked):
-        yield Fault("says one thing over and over", "loop")
+        yield Fault("repeats itself over and over", "loop")
     unknown = invented(question, explanation, said, asked)
     if unknown is not None:
         yield Fault(f"cites log {unknown} as evidence, which does not exist", "evidence", repairable=True)
@@ -98,7 +98,7 @@ def _strictly(
     if len(raw[:READ]) - len(visible(raw[:READ])) > _UNSEEN * len(raw[:READ]):
         yield Fault("is full of control characters", "characters")
     if any_loop(said, asked):
-        yield Fault("says one thing over and over", "loop")
+        yield Fault("repeats itself over and over", "loop")
     empty = worthless(explanation, instructions)
     if empty is not None:
         yield Fault(empty, "form", repairable=True)
@@ -112,11 +112,11 @@ def _strictly(
         yield Fault(language, "language", repairable=True)
     thin = thin_check(said, asked, english=asked_for(instructions) == {"english"})
     if thin is not None:
-        yield Fault(f"has checks that say nothing to do: “{thin[:60]}”", "thin", repairable=True)
+        yield Fault(f"has checks that name nothing to do: “{thin[:60]}”", "thin", repairable=True)
     if adds_nothing(said, asked):
         yield Fault("repeats the log and adds nothing", "echo")
     if (explanation.finding or {}).get("enough_evidence", True) and fits_any(said, asked):
-        yield Fault("would fit any fault: it names nothing of this one", "thin")
+        yield Fault("would fit any fault: it names nothing specific to this one", "thin")
     contradicted = contradiction(explanation, ruled)
     if contradicted is not None:
         yield Fault(contradicted, "category")

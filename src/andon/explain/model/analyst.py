@@ -90,12 +90,12 @@ class FindingExchange(Exchange):
                 raise Chosen(choice[1])
             self.offered = 0  # none of them: it goes on with words of its own
         if len(self.text) // _LOOKED_AT_EACH > before // _LOOKED_AT_EACH and goes_round(self.text):
-            raise GoesRound("it says one thing over and over")
+            raise GoesRound("it repeats itself over and over")
 
     async def grant(self) -> None:
         """Asked before each request. Raises NotGranted where a second one may not be made."""
         if self.calls and self.again is not None and not await self.again():
-            raise NotGranted("no further request was granted")
+            raise NotGranted("no further request was allowed")
 
     def end(self, response: ModelResponse, output_mode: str) -> ModelResponse:
         """Note the answer, and leave only the JSON, or the text without thoughts, to be parsed.
@@ -139,7 +139,7 @@ class FindingExchange(Exchange):
         """The JSON in an answer, or the text of it without thoughts. Raises Ended where no other one is asked for."""
         text = answer_text(raw)
         if '"summary"' not in text and free_text(raw):
-            raise Ended("free text in place of a finding")
+            raise Ended("free text instead of a structured answer")
         self._demand_whole(text)
         return text
 
@@ -183,7 +183,7 @@ class ModelAnalyst(ModelSession):
             await self.warm_up()
             return await self._backend.identity()
         except (ModelError, ConfigError) as error:
-            log.debug("the model's digest is not told", model=self.model, reason=str(error))
+            log.debug("the model's digest is not known", model=self.model, reason=str(error))
             return ""
 
     async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
@@ -209,7 +209,7 @@ class ModelAnalyst(ModelSession):
         except AnswerTooLong:
             failure = endless(self.place)
         except Ended as end:
-            log.info("no finding in the answer", model=self.model, reason=str(end)[:200])
+            log.info("no structured answer in the answer", model=self.model, reason=str(end)[:200])
         except ModelError as error:
             failure = error
         try:
@@ -286,11 +286,13 @@ class ModelAnalyst(ModelSession):
             return cut_off(self.place, self.max_output_tokens)
         if exchange.tools is not None and not exchange.answers:
             return ModelAnswerError(
-                f"{self.model} at {self.place.url} looked things up and gave no finding before its requests "
-                "or the budget ended: raise the budget, or set ANDON_INVESTIGATE=off."
+                f"{self.model} at {self.place.url} searched the history but gave no explanation before its requests or "
+                "the budget ran out: raise the budget, or set ANDON_INVESTIGATE=off."
             )
-        what = "nothing that can be read" if any(answer.strip() for answer in exchange.answers) else "an empty answer"
-        return ModelAnswerError(f"{self.model} at {self.place.url} gave {what}: choose another model if this goes on.")
+        what = "nothing readable" if any(answer.strip() for answer in exchange.answers) else "an empty answer"
+        return ModelAnswerError(
+            f"{self.model} at {self.place.url} gave {what}: choose another model if this continues."
+        )
 
 
 def _looks(response: ModelResponse) -> bool:

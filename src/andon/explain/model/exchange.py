@@ -99,7 +99,7 @@ class Exchange:
         if kind in self.written:
             self.text += piece
         if self._size > ANSWER_MAX or len(self.text) > TEXT_MAX:
-            raise AnswerTooLong("more than any answer needs")
+            raise AnswerTooLong("more than an answer needs")
 
     def take(self, event: AgentStreamEvent) -> None:
         """Keep a piece of the stream as the library tells it. Raises AnswerTooLong."""

@@ -51,7 +51,9 @@ class _Member:
             else:
                 if not self._blame.failed(question):
                     log.info(
-                        "one question refused, the next is asked", provider=self.analyst.provider, reason=str(error)
+                        "one question refused, the next provider is asked",
+                        provider=self.analyst.provider,
+                        reason=str(error),
                     )
                     return
         self._rest_for(error)
@@ -63,7 +65,7 @@ class _Member:
         self._until = self._clock() + pause
         self._rest = min(self._rest * 2, REST_LAST)
         name = self.analyst.provider
-        log.warning("provider away, the next is asked", provider=name, seconds=pause, reason=str(error))
+        log.warning("provider not available, the next one is asked", provider=name, seconds=pause, reason=str(error))
 
     def answered(self, question: int) -> None:
         """It answered, so it is well."""
@@ -141,7 +143,7 @@ class FallbackAnalyst:
                 return explanation
         if failure is None:
             first = self._members[0].failure
-            failure = ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")
+            failure = ModelUnavailable(f"None of the providers in ANDON_FALLBACK answers; the first one said: {first}")
         failure.tokens = tokens
         raise failure
 

@@ -63,9 +63,9 @@ async def _looked(reader: Reader, arguments: dict[str, Any], room: int) -> str:
         async with asyncio.timeout(WITHIN):
             told = await reader.look(**arguments)
     except TimeoutError:
-        told = f"It was not looked up: the system did not answer within {WITHIN:g} s"
+        told = f"The look-up failed: the system did not answer within {WITHIN:g} s"
     except ActionError as error:
-        told = f"It was not looked up: {error}"
+        told = f"The look-up failed: {error}"
     lines = [encode({"said": line}) for line in _lines(told)]
     if not lines:
         return "It has nothing on that."

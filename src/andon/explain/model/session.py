@@ -259,7 +259,7 @@ class ModelSession:
         except Filtered as error:
             raise filtered(self.place, str(error)) from error
         except AnswerTooLong:
-            log.warning("answer cut", model=self.model, characters=len(exchange.text))
+            log.warning("answer truncated", model=self.model, characters=len(exchange.text))
             raise
         finally:
             if exchange.heard:

@@ -192,7 +192,7 @@ def _ready(
             elif span := _span(at, base):
                 spans.append((span[1] - span[0], *span, mark))
             elif texts.setdefault(at.casefold(), mark) != mark:
-                raise ValueError(f"{at!r} stands twice")
+                raise ValueError(f"{at!r} is listed twice")
     beginnings.sort(key=lambda entry: -len(entry[0]))
     return _Ready(
         near=vocabulary.numbers(table.near),

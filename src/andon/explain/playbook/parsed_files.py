@@ -32,7 +32,7 @@ _FORM = b"andon parsed rules 1"
 #: No such file is longer, in bytes.
 _MOST = 16 * 1024 * 1024
 #: File → what it says, in msgpack; None where nothing is kept.
-_KNOWN: ContextVar[dict[str, bytes] | None] = ContextVar("what files of rules say", default=None)
+_KNOWN: ContextVar[dict[str, bytes] | None] = ContextVar("content of rule files", default=None)
 
 
 def file_names() -> list[str]:
@@ -89,17 +89,17 @@ def _read(path: Path, files: bytes) -> dict[str, bytes]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        log.info("parsed rules not read, they are parsed again", file=str(path), reason=error.strerror)
+        log.info("cached rules cannot be read, rule files are parsed again", file=str(path), reason=error.strerror)
         return {}
     if head == b" ".join((_FORM, files, hashlib.sha256(content).hexdigest().encode())):
         try:
             return msgspec.msgpack.decode(content, type=dict[str, bytes])
         except msgspec.DecodeError as error:
-            log.info("parsed rules cannot be used, they are parsed again", file=str(path), reason=str(error))
+            log.info("cached rules cannot be used, rule files are parsed again", file=str(path), reason=str(error))
             return {}
     stale = head.startswith(_FORM) and files not in head
-    reason = "they are of another version" if stale else "the file is damaged"
-    log.info("parsed rules cannot be used, they are parsed again", file=str(path), reason=reason)
+    reason = "they are from another version" if stale else "the file is damaged"
+    log.info("cached rules cannot be used, rule files are parsed again", file=str(path), reason=reason)
     return {}
 
 
@@ -110,4 +110,4 @@ def _write(path: Path, files: bytes, known: dict[str, bytes]) -> None:
         with written_whole(path) as file:
             file.write(head + b"\n" + content)
     except OSError as error:  # the next start parses them again
-        log.info("parsed rules not kept", file=str(path), reason=error.strerror)
+        log.info("parsed rules could not be cached", file=str(path), reason=error.strerror)

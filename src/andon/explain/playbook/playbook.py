@@ -78,7 +78,7 @@ _READ = 8
 _LATELY = 256
 #: A part is called by name in an answer where that is no longer than the place in its text.
 _NAME_MAX = 17
-_NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
+_NOT_FOLLOWED = "Part of the log text gives instructions to its reader; it was omitted and not followed."
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -129,9 +129,9 @@ class Access:
         """
         fields = {
             "model": self.model,
-            "when_away": "check this box's way to the internet (HTTPS_PROXY, firewall).",
+            "when_away": "check this machine's internet access (HTTPS_PROXY, firewall).",
             "when_missing": f"set {self.model_setting} to one {lists}.",
-            "when_wrong": f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            "when_wrong": f"check {self.address_setting}, and HTTPS_PROXY if there is a proxy in between.",
             "key_setting": self.key_setting,
             "api_key": self.api_key,
         }
@@ -152,7 +152,7 @@ def required(provider: str, settings: Mapping[str, str]) -> None:
     if missing:
         listed = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
         them = "it" if len(missing) == 1 else "them"
-        raise ConfigError(f"PROVIDER={provider} needs {listed}: set {them} and start again.")
+        raise ConfigError(f"PROVIDER={provider} needs {listed}: set {them} and start Andon again.")
 
 
 def address(text: str, setting: str) -> str:
@@ -170,5 +170,7 @@ def address(text: str, setting: str) -> str:
     if not usable or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given):
         raise ConfigError(f"{setting} is {text!r}, which is not an address: write https://host/path.")
     if parts.username or parts.password:
-        raise ConfigError(f"{setting} holds a user or password: put the key into API_KEY and leave it out there.")
+        raise ConfigError(
+            f"{setting} contains a user or password: set API_KEY to the key and remove it from the address."
+        )
     return given

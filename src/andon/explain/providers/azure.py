@@ -55,8 +55,8 @@ class EntraToken:
                         token = await in_daemon_thread(self._fetch, "entra-token")
                 except TimeoutError as error:
                     raise ModelUnavailable(
-                        f"Microsoft Entra gave no token within {TOKEN_TIMEOUT:g} s: it is asked again later; "
-                        "check this box's way to login.microsoftonline.com."
+                        f"Microsoft Entra gave no token within {TOKEN_TIMEOUT:g} s: Andon asks again later; check this "
+                        "machine's access to login.microsoftonline.com."
                     ) from error
                 self._token, self._until = token.token, float(token.expires_on)
             return self._token
@@ -77,7 +77,7 @@ class EntraToken:
             ) from error
         except (AzureError, OSError) as error:
             raise ModelUnavailable(
-                f"Microsoft Entra does not answer ({hidden(str(error), self._place)}): it is asked again later."
+                f"Microsoft Entra does not answer ({hidden(str(error), self._place)}): Andon asks again later."
             ) from error
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class AzureBackend(HostedBackend):
         place = access.place(
             "Azure OpenAI",
             self.endpoint,
-            when_away="check ANDON_AZURE_ENDPOINT and this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_away="check ANDON_AZURE_ENDPOINT and this machine's internet access (HTTPS_PROXY, firewall).",
             when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this "
             "resource.",
             when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",

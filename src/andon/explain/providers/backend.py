@@ -126,7 +126,7 @@ def in_words(backend: Backend, doing: str) -> Iterator[None]:
             raise
         reason = hidden(f"{type(error).__name__}: {error}", backend.place)
         raise refused(
-            f"PROVIDER={backend.provider} cannot {doing} ({reason}): correct or renew its package."
+            f"PROVIDER={backend.provider} cannot {doing} ({reason}): correct or update its package."
         ) from error
 
 

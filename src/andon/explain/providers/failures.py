@@ -78,9 +78,8 @@ def standing(message: str) -> ModelMisconfigured:
 def only_this(place: Place, did: str, said: str) -> str:
     """What to say of a failure that one question met at a provider that passes its check."""
     return (
-        f"{place.name} at {place.url} {did} this question ({said}) and passes its check: something on the "
-        f"way, such as a "
-        "firewall or a proxy, may refuse what stands in it."
+        f"{place.name} at {place.url} {did} this question ({said}) and passes its check: something in between, such as "
+        "a firewall or a proxy, may reject its content."
     )
 
 
@@ -139,9 +138,9 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
 def broke_off(place: Place, said: str, *, retry_after: float | None = None) -> ModelUnavailable:
     """The answer had begun and did not come to its end."""
     broken = ModelUnavailable(
-        f"{place.name} at {place.url} broke off its answer ({said}); it is asked again later.", retry_after=retry_after
+        f"{place.name} at {place.url} ended its answer early ({said}); Andon asks again later.", retry_after=retry_after
     )
-    broken.alone = only_this(place, "broke off its answer to", said)
+    broken.alone = only_this(place, "ended its answer early to", said)
     return broken
 
 
@@ -160,12 +159,12 @@ def _from_status(status: int, detail: str, place: Place, retry_after: float | No
     told = detail.lower()
     if status in (401, 403) or (status == 400 and _BAD_KEY.search(told)):
         return refused(
-            f"{place.name} at {place.url} refuses our credentials ({said}): "
-            f"check {place.key_setting} and what it may use."
+            f"{place.name} at {place.url} rejected the credentials ({said}): check {place.key_setting} and its "
+            "permissions."
         )
     # OpenAI says 429 for an account without credit, Anthropic 400; Google says the same words and when to come back
     if status == 402 or (status in (400, 429) and _NO_CREDIT.search(told) and retry_after is None):
-        return standing(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
+        return standing(f"{place.name} at {place.url} requires payment ({said}): top up the account.")
     if status == 404 and ("model" in told or "deployment" in told):
         return standing(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
     if status == 404:
@@ -174,14 +173,14 @@ def _from_status(status: int, detail: str, place: Place, retry_after: float | No
         return unlike(place, f"{said}, a redirect" if status >= 300 else said)
     if status == 407:
         return refused(
-            f"The proxy on the way to {place.within} at {place.url} wants credentials ({said}): correct HTTPS_PROXY."
+            f"The proxy between Andon and {place.within} at {place.url} requires credentials ({said}): correct "
+            "HTTPS_PROXY."
         )
     if status in (400, 422) and _FILTERED.search(told):
         return filtered(place, detail)
     if status in (400, 413, 422) and _TOO_LONG.search(told):
         error = ModelMisconfigured(
-            f"The question does not fit into the context of {place.model} at {place.url} ({said}): "
-            f"{place.when_too_long}"
+            f"The question does not fit in the context of {place.model} at {place.url} ({said}): {place.when_too_long}"
         )
         error.too_long = True
         return error
@@ -192,7 +191,7 @@ def _from_status(status: int, detail: str, place: Place, retry_after: float | No
     busy = status in BUSY
     kind = ModelBusy if busy else ModelUnavailable
     word = "is busy" if busy else "failed"
-    return kind(f"{place.name} at {place.url} {word} ({said}); it is asked again later.", retry_after=retry_after)
+    return kind(f"{place.name} at {place.url} {word} ({said}); Andon asks again later.", retry_after=retry_after)
 
 
 def unreachable(place: Place, reason: str) -> ModelUnavailable:
@@ -200,8 +199,8 @@ def unreachable(place: Place, reason: str) -> ModelUnavailable:
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         said = hidden(re.sub(r"\[SSL: CERTIFICATE_VERIFY_FAILED\] | \(_ssl.c:\d+\)", "", reason), place)
         return ModelUnavailable(
-            f"{place.name} at {place.url} shows a certificate that is not trusted here ({said}): set SSL_CERT_FILE to "
-            "the certificate of the authority that signed it."
+            f"{place.name} at {place.url} presents a certificate that is not trusted here ({said}): set SSL_CERT_FILE "
+            "to the certificate of the authority that signed it."
         )
     away = ModelUnavailable(f"{place.name} does not answer at {place.url} ({hidden(reason, place)}): {place.when_away}")
     away.alone = only_this(place, "closed the connection on", hidden(reason, place))
@@ -211,8 +210,8 @@ def unreachable(place: Place, reason: str) -> ModelUnavailable:
 def too_slow(place: Place, deadline: float) -> ModelUnavailable:
     """The deadline passed."""
     error = ModelUnavailable(
-        f"{place.model} at {place.url} gave no answer within {deadline:g} s: it is asked again later; "
-        "choose a smaller MODEL if this goes on."
+        f"{place.model} at {place.url} gave no answer within {deadline:g} s: Andon asks again later; choose a smaller "
+        "MODEL if this continues."
     )
     error.late = True
     return error
@@ -221,8 +220,8 @@ def too_slow(place: Place, deadline: float) -> ModelUnavailable:
 def not_understood(place: Place, reason: str) -> ModelAnswerError:
     """Something answers, but it is not a model's answer."""
     error = ModelAnswerError(
-        f"{place.name} at {place.url} sent something that is no answer ({hidden(reason, place)}): "
-        f"check the address, and that {place.model} runs there."
+        f"{place.name} at {place.url} sent something that is not an answer ({hidden(reason, place)}): check the "
+        f"address, and that {place.model} runs there."
     )
     error.by_model = False
     return error
@@ -240,7 +239,7 @@ def unlike(place: Place, what: str) -> ModelMisconfigured:
     said = hidden(what, place)
     return refused(
         f"{place.url} answers, but not like {place.within} ({said}): {place.when_wrong}",
-        only_this(place, "sent something else than an answer to", said),
+        only_this(place, "sent something other than an answer to", said),
     )
 
 
@@ -275,7 +274,7 @@ def filtered(place: Place, reason: str) -> ModelAnswerError:
     said = f" ({hidden(reason, place)})" if reason else ""
     error = ModelAnswerError(
         f"The content filter of {place.within} stopped the answer of {place.model}{said}: relax the filter for this "
-        "use, or choose a model on a box of your own."
+        "use, or choose a model on your own hardware."
     )
     error.by_model = False
     return error
@@ -284,24 +283,24 @@ def filtered(place: Place, reason: str) -> ModelAnswerError:
 def cut_off(place: Place, limit: int) -> ModelAnswerError:
     """The answer ended at the limit of tokens before anything of it could be used."""
     return ModelAnswerError(
-        f"{place.model} at {place.url} used up its {limit} tokens before it gave an answer: "
-        "raise ANDON_MODEL_MAX_TOKENS, or choose a MODEL that thinks less."
+        f"{place.model} at {place.url} used up its {limit} tokens before it gave an answer: raise "
+        "ANDON_MODEL_MAX_TOKENS, or choose a MODEL that reasons less."
     )
 
 
 def endless(place: Place) -> ModelAnswerError:
     """More came than any answer needs, and reading was stopped."""
     return ModelAnswerError(
-        f"{place.model} at {place.url} went on writing beyond what any answer needs: choose another MODEL if "
-        f"this goes on."
+        f"{place.model} at {place.url} kept writing far beyond the length of an answer: choose another MODEL if this "
+        "continues."
     )
 
 
 def goes_in_circles(place: Place) -> ModelAnswerError:
     """The same words, or nothing but white space, came over and over, and reading was stopped."""
     return ModelAnswerError(
-        f"{place.model} at {place.url} said one thing over and over and went on writing beyond what any answer needs: "
-        "choose another model if this goes on."
+        f"{place.model} at {place.url} said one thing over and over and kept writing far beyond the length of an "
+        "answer: choose another model if this continues."
     )
 
 

@@ -120,7 +120,7 @@ async def get_json(
     except (httpx2.HTTPError, OSError) as error:
         raise unreachable(place, str(error) or type(error).__name__) from error
     except ResponseTooLong as error:
-        raise unlike(place, "a page without end") from error
+        raise unlike(place, "a page that does not end") from error
     detail = "" if response.is_success else hidden(message_in(response.text[:4_000]), place)
     # the path has the name of the model in it
     denies_model = place.model in detail.replace(f"/models/{place.model}", "")

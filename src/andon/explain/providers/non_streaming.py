@@ -51,7 +51,7 @@ def as_events(body: bytes, encoding: str, limit: int) -> bytes:
         if not data.strip():
             raise NotAStream("an empty page") from None
         if data.lstrip()[:1] in (b"{", b"["):
-            raise NotAStream("JSON that breaks off") from None
+            raise NotAStream("truncated JSON") from None
         return data
     if not isinstance(value, dict):
         return data

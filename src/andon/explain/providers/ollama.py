@@ -169,7 +169,7 @@ def ollama_place(url: str, model: str, api_key: str, when_missing: str) -> Place
         name="Ollama",
         url=re.sub(r"//[^/@]*@", "//", url),
         model=model,
-        when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
+        when_away="start it with `ollama serve`, or set OLLAMA_HOST to its address.",
         when_missing=when_missing,
         when_wrong="check OLLAMA_HOST.",
         api_key=api_key or None,

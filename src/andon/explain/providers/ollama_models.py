@@ -217,15 +217,15 @@ class OllamaAdmin:
         except ValueError:
             raise unlike(self._place, "no JSON") from None
         if not isinstance(told, dict):
-            raise unlike(self._place, "no report of a download")
+            raise unlike(self._place, "not a download report")
         if "error" in told:  # with a status of 200: it had begun to answer
             reason = hidden(message_in(told), self._place)
             if re.search(r"manifest.*(?:file does not exist|not found)", reason):
                 raise ModelMisconfigured(
-                    f"There is no model {name} to fetch ({reason}): look the name up at ollama.com/library."
+                    f"There is no model {name} to download ({reason}): look up its name at ollama.com/library."
                 )
             if _FINAL.search(reason):
-                raise ModelMisconfigured(f"Ollama at {self._place.url} cannot fetch {name}: {reason}.")
+                raise ModelMisconfigured(f"Ollama at {self._place.url} cannot download {name}: {reason}.")
             raise _Broken(reason)
         return PullStep(
             status=hidden(str(told.get("status", "")), self._place),
@@ -249,8 +249,8 @@ def context_remedy(details: OllamaDetails, needed: int) -> str | None:
         )
     room = -(-needed // 1024) * 1024
     return (
-        f"start Ollama with OLLAMA_CONTEXT_LENGTH={room}, or make a model with `PARAMETER num_ctx {room}` and name "
-        "it in MODEL; else the beginning of long questions is lost"
+        f"start Ollama with OLLAMA_CONTEXT_LENGTH={room}, or make a model with `PARAMETER num_ctx {room}` and name it "
+        "in MODEL; otherwise the beginning of long questions is lost"
     )
 
 
@@ -263,6 +263,6 @@ async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
             if line.strip():
                 yield line
         if len(rest) > _LINE_MAX:
-            raise _Broken("a line without end")
+            raise _Broken("a line that does not end")
     if rest.strip():
         yield rest

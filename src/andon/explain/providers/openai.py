@@ -111,7 +111,7 @@ class CompatibleBackend(HostedBackend):
         place = access.place(
             "The model server",
             url,
-            when_away=f"start it, or set {setting} to where it runs.",
+            when_away=f"start it, or set {setting} to its address.",
             when_missing=f"set {access.model_setting} to one that {url}/models lists.",
             when_wrong=f"check {setting}; it often ends in /v1.",
         )

@@ -75,7 +75,7 @@ def _from_outside(access: Access) -> Backend:
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise _broken(access, packages[0], f"{type(error).__name__}: {error}") from error
     if not isinstance(backend, Backend):
-        raise _broken(access, packages[0], f"it makes a {type(backend).__name__}, which is no Backend")
+        raise _broken(access, packages[0], f"it makes a {type(backend).__name__}, which is not a Backend")
     return backend
 
 
@@ -83,5 +83,5 @@ def _broken(access: Access, package: str, reason: str) -> ConfigError:
     shown = reason.replace(access.api_key, "[redacted]") if access.api_key else reason
     return ConfigError(
         f"PROVIDER={access.provider} comes from the package {package}, which cannot be used "
-        f"({clean(' '.join(shown.split()), 200)}): renew or correct that package, or choose another provider."
+        f"({clean(' '.join(shown.split()), 200)}): update or correct that package, or choose another provider."
     )

@@ -191,9 +191,9 @@ def parse(source: str, content: str) -> Runbook:
     if not title or not body:
         raise ValueError("its title or its text is empty")
     if front.category not in CATEGORIES:
-        raise ValueError(f"category {front.category!r} is none of {', '.join(CATEGORIES)}")
+        raise ValueError(f"category {front.category!r} is not one of {', '.join(CATEGORIES)}")
     if front.answer.lower() not in ("true", "false", "yes", "no"):
-        raise ValueError(f"answer is {front.answer!r}, write true or false")
+        raise ValueError(f"answer is {front.answer!r}: write true or false")
     return Runbook(
         source=source,
         title=title[:SUMMARY_MAX],

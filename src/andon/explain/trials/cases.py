@@ -94,7 +94,7 @@ _SURPRISING = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"
 
 
 class CaseLoader(yaml.SafeLoader):
-    """Plain values only; times and the words yes, no, on and off stay text; a key that stands twice is a mistake."""
+    """Plain values only; times and the words yes, no, on and off stay text; a key that is listed twice is a mistake."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the base class shares its own with every loader
         first: [(tag, pattern) for tag, pattern in rules if tag not in _SURPRISING or first in "tTfF"]
@@ -105,7 +105,7 @@ class CaseLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key, _ in node.value:
             if key.value in seen:
-                said = f"the key {key.value!r} stands twice"
+                said = f"the key {key.value!r} is listed twice"
                 raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -116,10 +116,10 @@ def site_cases(place: Path) -> list[Case]:
     if place.is_file():
         return read_cases([place])
     if not place.is_dir():
-        raise CaseError(f"{place} does not exist: name a YAML file of cases, or a directory that holds some.")
+        raise CaseError(f"{place} does not exist: name a YAML file of cases, or a directory of them.")
     files = sorted(path for path in place.iterdir() if path.suffix in _SUFFIXES and path.is_file())
     if not files:
-        raise CaseError(f"{place} holds no *.yaml file: write cases as docs/evaluation.md shows.")
+        raise CaseError(f"{place} contains no *.yaml file: write cases as docs/evaluation.md shows.")
     return read_cases(files)
 
 
@@ -131,7 +131,7 @@ def read_cases(files: Iterable[Traversable]) -> list[Case]:
         for case in _read_file(file):
             if case.id in places:
                 raise CaseError(
-                    f"{file.name}: the id {case.id!r} stands already in {places[case.id]}: give each case its own id."
+                    f"{file.name}: the id {case.id!r} is already used in {places[case.id]}: give each case its own id."
                 )
             places[case.id] = file.name
             cases.append(case)
@@ -188,7 +188,7 @@ def read_case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
         raise CaseError(f"{where}: records must be a list of 1 to {RECORDS_MAX} logs.")
     count = values.get("count", len(records))
     if not isinstance(count, int) or isinstance(count, bool) or count < len(records):
-        raise CaseError(f"{where}: count is {count!r}: it must be a number not below that of the records.")
+        raise CaseError(f"{where}: count is {count!r}: it must be at least the number of records.")
     return Case(
         id=identity,
         family=family,
@@ -222,19 +222,22 @@ def _expectation(row: Any, where: str) -> Expectation:
     categories = tuple(one.strip().lower() for one in _texts(values.get("category", []), f"{where}: category"))
     for category in categories:
         if category not in get_args(Category):
-            raise CaseError(f"{where}: category {category!r} is none of: {', '.join(get_args(Category))}.")
+            raise CaseError(f"{where}: category {category!r} is not one of: {', '.join(get_args(Category))}.")
     if enough and not categories:
-        raise CaseError(f"{where}: category is missing: say what a right answer may name where the evidence suffices.")
+        raise CaseError(
+            f"{where}: category is missing: name the categories that a right answer may give when the evidence is "
+            "sufficient."
+        )
     severity = values.get("severity")
     severity = severity.strip().upper() if isinstance(severity, str) else severity
     if severity is not None and severity not in SEVERITY_RANK:
-        raise CaseError(f"{where}: severity {severity!r} is none of: {', '.join(SEVERITY_RANK)}.")
+        raise CaseError(f"{where}: severity {severity!r} is not one of: {', '.join(SEVERITY_RANK)}.")
     forbidden = _texts(values.get("forbidden", []), f"{where}: forbidden")
     for pattern in forbidden:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise CaseError(f"{where}: forbidden {pattern!r} is no regular expression ({error}).") from None
+            raise CaseError(f"{where}: forbidden {pattern!r} is not a regular expression ({error}).") from None
     words = {key: _texts(values.get(key, []), f"{where}: {key}") for key in _WORD_KEYS}
     return Expectation(enough_evidence=enough, category=categories, forbidden=forbidden, severity=severity, **words)
 

@@ -76,7 +76,7 @@ class Examiner:
             try:
                 rest = await self._step()
             except StoreError as error:
-                log.info("trials wait for the database", error=str(error))
+                log.info("tests wait for the database", error=str(error))
                 rest = RENEW
             await self.pause(rest)
 
@@ -126,7 +126,7 @@ class Examiner:
                 return LOOK
             await self.turns.background(ask)
         except BrokenOff:
-            log.debug("trial broken off for a real question", case=trial.case.id)
+            log.debug("test interrupted for a real question", case=trial.case.id)
         except ModelError as error:
             self._put_off.add((number, trial.case.id))
             pause = self._away.get(number, (0.0, AWAY_FIRST / 2))[1] * 2
@@ -220,7 +220,7 @@ class Examiner:
         try:
             await self.write(trials.meet, _unidentified(self.analysts[number], identity), now_text())
         except StoreError as error:
-            log.info("weights of a model not noted", error=str(error))
+            log.info("weights of a model could not be recorded", error=str(error))
         return True
 
     async def renew_soon(self) -> None:

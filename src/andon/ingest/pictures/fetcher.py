@@ -28,7 +28,7 @@ FETCH_WITHIN = 20.0
 #: Tries of a reference that leads nowhere: a producer may put the object after the log.
 ATTEMPTS = 6
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
-#: While the broker is away, in seconds.
+#: While the broker is not reachable, in seconds.
 AWAY = 5.0
 POLL = 30.0
 
@@ -90,7 +90,7 @@ class PictureFetcher:
                 data = await self.fetch_object(first.bucket, first.name, self.limits.max_bytes)
             picture = await asyncio.to_thread(checked, data, self.limits)
         except BrokerUnavailable as error:
-            log.info("picture not fetched, the broker is away", log=first.log_id, error=str(error))
+            log.info("picture not fetched, the broker is not reachable", log=first.log_id, error=str(error))
             for fetch in fetches:
                 await self.store.write(pictures.postpone_fetch, fetch, self.clock() + AWAY, counted=False)
         except PictureRefused as reason:
@@ -112,7 +112,7 @@ class PictureFetcher:
                 await self._give_up(fetch, reason)
                 continue
             delay = min(RETRY_FIRST * 2**fetch.attempts, RETRY_LAST)
-            log.info("picture not fetched, will try again", log=fetch.log_id, reason=reason, seconds=delay)
+            log.info("picture not fetched, Andon tries again", log=fetch.log_id, reason=reason, seconds=delay)
             await self.store.write(pictures.postpone_fetch, fetch, self.clock() + delay)
 
     async def _give_up(self, fetch: PictureFetch, reason: str) -> None:

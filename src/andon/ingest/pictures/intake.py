@@ -73,7 +73,7 @@ def _take_out(record: LogRecord, limits: PictureLimits) -> None:
     record.refused = len(found.refused)
     notes = [*([record.notes] if record.notes else []), *found.refused[:NOTED]]
     if len(found.refused) > NOTED:
-        notes.append(f"{len(found.refused) - NOTED} more pictures not kept")
+        notes.append(f"{len(found.refused) - NOTED} more pictures were not kept")
     record.notes = "; ".join(notes) or None
 
 
@@ -165,7 +165,9 @@ class _Found:
                 self._count()
                 self.references.append(reference)
             elif isinstance(entry, str) and _ADDRESS.match(entry.strip()):
-                self._refuse(position, "is an address, and pictures are never fetched from one: send a data URL")
+                self._refuse(
+                    position, "is a web address, and Andon never fetches pictures from the web: send a data URL"
+                )
         except PictureRefused as reason:
             self._refuse(position, str(reason))
             if isinstance(entry, str) and _DATA.match(entry):
@@ -177,7 +179,7 @@ class _Found:
 
     def _count(self) -> None:
         if len(self.pictures) + len(self.references) >= self._limits.per_log:
-            raise PictureRefused(f"one log may bring {self._limits.per_log} pictures")
+            raise PictureRefused(f"a log may contain {self._limits.per_log} pictures")
 
 
 def _fields(context: str) -> dict[str, msgspec.Raw] | None:

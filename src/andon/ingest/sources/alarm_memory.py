@@ -50,7 +50,9 @@ class AlarmMemory:
             rows = self._open().execute("SELECT id, said, sure, clear FROM alarms WHERE source = ?", (self._source,))
             return {id_: Remembered(said, _decoded(clear), bool(sure)) for id_, said, sure, clear in rows}
         except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-            log.error("the memory of alarms is damaged and begins anew", path=str(self._path), reason=str(error))
+            log.error(
+                "the saved alarm states are damaged, Andon starts with none", path=str(self._path), reason=str(error)
+            )
             self.close()
             for ending in ("", "-wal", "-shm"):
                 Path(f"{self._path}{ending}").unlink(missing_ok=True)

@@ -117,7 +117,7 @@ class AlarmTracker:
             self._told_unkept = False
         except OSError as error:  # the alarms are told all the same
             if not self._told_unkept:
-                log.error("alarms are not remembered", source=self._outlet.name, reason=str(error))
+                log.error("alarm states cannot be saved", source=self._outlet.name, reason=str(error))
             self._told_unkept = True
 
     def _stored(self, id_: str, after: Remembered | None) -> Callable[[asyncio.Future[Stored]], None]:
@@ -138,5 +138,5 @@ class AlarmTracker:
 
     def _say_full(self) -> None:
         if not self._told_full:
-            log.warning("more alarms than are remembered", source=self._outlet.name, most=self._most)
+            log.warning("more alarms than Andon keeps track of", source=self._outlet.name, most=self._most)
         self._told_full = True

@@ -28,10 +28,10 @@ def alerts_of(data: bytes, origin: Origin) -> Iterator[Heard | Broken]:
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise BodyRefused(400, "no JSON", f"the body is no JSON: {why_broken(data)}") from None
+        raise BodyRefused(400, "no JSON", f"the body is not JSON: {why_broken(data)}") from None
     alerts = found.get("alerts") if isinstance(found, dict) else None
     if not isinstance(alerts, list):
-        sentence = "the body is no webhook of Alertmanager or Grafana: it must be an object with a list of alerts"
+        sentence = "the body is not a webhook of Alertmanager or Grafana: it must be an object with a list of alerts"
         raise BodyRefused(400, "no webhook", sentence)
     around = {name: found[name] for name in _AROUND if found.get(name)}
     return (_alert(one, around, origin) for one in alerts)
@@ -39,7 +39,7 @@ def alerts_of(data: bytes, origin: Origin) -> Iterator[Heard | Broken]:
 
 def _alert(alert: Any, around: Mapping[str, Any], origin: Origin) -> Heard | Broken:
     if not isinstance(alert, dict) or not isinstance(labels := alert.get("labels"), dict):
-        return Broken("is no alert: an object with labels is meant")
+        return Broken("is not an alert: it must be an object with labels")
     notes = alert.get("annotations")
     notes = notes if isinstance(notes, dict) else {}
     active = alert.get("status") != "resolved"

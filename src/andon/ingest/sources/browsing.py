@@ -49,10 +49,12 @@ async def browse(asked: Browse) -> list[Listed]:
     place = BROWSERS.get(parts.scheme)
     if place is None or not parts.hostname:
         known = ", ".join(f"{scheme}://…" for scheme in BROWSERS)
-        raise ConfigError(f"{asked.url!r} cannot be browsed: write one of {known} with a host")
+        raise ConfigError(
+            f"{asked.url!r} cannot be browsed: write an address with a host that begins with one of {known}"
+        )
     module, _, function = place.partition(":")
     found: Callable[[Browse], Awaitable[list[Listed]]] = getattr(import_module(f"{__package__}.{module}"), function)
     try:
         return await found(asked)
     except BrowseFailed as error:
-        raise BrowseFailed(f"{error}; see whether it runs there, and whether address and port are right") from None
+        raise BrowseFailed(f"{error}; check that it is running there, and that address and port are correct") from None

@@ -31,7 +31,7 @@ def checked_encoding(header: str) -> str:
     if name in ("", "identity"):
         return ""
     if name not in _KNOWN:
-        sentence = f"Content-Encoding {name[:40]!r} is not taken: send {ENCODINGS} or none"
+        sentence = f"Content-Encoding {name[:40]!r} is not supported: send {ENCODINGS} or none"
         raise BodyRefused(415, "unknown encoding", sentence)
     return name
 
@@ -48,7 +48,7 @@ def unpacked(data: bytes, encoding: str, most: int = MOST_BYTES) -> bytes:
                 return _inflated(data, _BARE, most)
             except zlib.error:
                 pass
-        raise BodyRefused(400, "damaged", f"the body is no {encoding} ({error})") from None
+        raise BodyRefused(400, "damaged", f"the body is not valid {encoding} ({error})") from None
 
 
 def _inflated(data: bytes, bits: int, most: int) -> bytes:
@@ -61,7 +61,7 @@ def _inflated(data: bytes, bits: int, most: int) -> bytes:
         if size > most:
             raise too_long(most)
         if not machine.eof:
-            raise zlib.error("it ends too early")
+            raise zlib.error("it is cut off")
         parts.append(part)
         data = machine.unused_data.lstrip(b"\0")
     return b"".join(parts)

@@ -94,8 +94,8 @@ class Place:
                 file.write(cursor.encode("ascii"))
         except OSError as error:
             raise ConfigError(
-                f"{self._path}, which says how far the journal was read, cannot be written ({error.strerror}): see to "
-                "the rights of the data directory, and to its room"
+                f"{self._path}, which records how far the journal was read, cannot be written ({error.strerror}): "
+                "check the permissions and free space of the data directory"
             ) from None
         self._saved_at = time.monotonic()
 
@@ -116,7 +116,7 @@ class Journal:
     async def run(self, outlet: Outlet) -> None:
         program = shutil.which("journalctl")
         if program is None:
-            raise ConfigError("ANDON_JOURNALD=on needs journalctl, which this machine lacks: set it to off")
+            raise ConfigError("ANDON_JOURNALD=on needs journalctl, which this machine does not have: set it to off")
         cursor = self._place.read()
         if cursor is None and (cursor := await self._end_of_journal(program)):
             self._place.save(cursor)  # from here on, whatever happens
@@ -146,7 +146,7 @@ class Journal:
             async with asyncio.timeout(ANSWER_WITHIN):
                 said, complaint = await child.communicate()
         except TimeoutError:
-            raise AndonError(f"journalctl does not say within {ANSWER_WITHIN:g} s where the journal ends") from None
+            raise AndonError(f"journalctl did not report the end of the journal within {ANSWER_WITHIN:g} s") from None
         finally:
             await _ended(child)
         if child.returncode:
@@ -217,7 +217,9 @@ async def _started(program: str, arguments: list[str]) -> asyncio.subprocess.Pro
             env=environment,
         )
     except OSError as error:
-        raise AndonError(f"{program} cannot be started ({error.strerror}): check it") from None
+        raise AndonError(
+            f"{program} cannot be started ({error.strerror}): check that it exists and is executable"
+        ) from None
 
 
 async def _complaint(stream: asyncio.StreamReader | None) -> str:
@@ -228,13 +230,13 @@ async def _complaint(stream: asyncio.StreamReader | None) -> str:
 
 
 def _failure(status: int | None, said: str) -> AndonError:
-    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "without a word")
+    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "without an error message")
     if "permission" in said.lower():
         return ConfigError(
             f"journalctl may not read the journal ({last}): add the user who runs Andon to the group systemd-journal, "
             "and start Andon again"
         )
-    return AndonError(f"journalctl ended with status {status} ({last}): see that it works when you call it yourself")
+    return AndonError(f"journalctl ended with status {status} ({last}): check that it works when you run it yourself")
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

@@ -36,7 +36,7 @@ def is_object(data: bytes) -> bool:
 def items_of(data: bytes) -> list[bytes] | None:
     """The items of the JSON array that ``data`` is; None where it is none. Raises BodyRefused for too many values."""
     if data.count(b",") > MOST_COMMAS:
-        raise BodyRefused(413, "too many", f"the body holds more than {MOST_COMMAS:,} values: send it in parts")
+        raise BodyRefused(413, "too many", f"the body has more than {MOST_COMMAS:,} values: send it in parts")
     try:
         return [bytes(item) for item in _decode_items(data)]
     except _UNREADABLE:
@@ -52,7 +52,7 @@ def rows_of(data: bytes) -> Iterator[bytes | Broken]:
         text = data.decode()
     except UnicodeDecodeError as error:
         text = data.decode("utf-8", "replace")
-        yield Broken(f"byte {error.start:,} is no UTF-8")
+        yield Broken(f"byte {error.start:,} is not UTF-8")
         return
     decoder = json.JSONDecoder(strict=False)
     position, end, broken = 0, len(text), 0
@@ -66,7 +66,7 @@ def rows_of(data: bytes) -> Iterator[bytes | Broken]:
             line_end = text.find("\n", position)
             broken += 1
             if broken > _MOST_BROKEN:
-                yield Broken("more than a hundred parts are broken: the rest was not read")
+                yield Broken("more than a hundred parts are invalid: the rest was not read")
                 return
             yield Broken(_said(error))
             position = end if line_end < 0 else line_end
@@ -84,7 +84,7 @@ def lines_of(data: bytes) -> Iterator[bytes | Broken]:
         try:
             msgspec.json.decode(bare, type=msgspec.Raw)
         except _UNREADABLE as error:
-            yield Broken(f"line {number:,} is no JSON ({_short(error)})")
+            yield Broken(f"line {number:,} is not JSON ({_short(error)})")
         else:
             yield bare
 

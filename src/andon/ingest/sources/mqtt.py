@@ -133,8 +133,8 @@ class MqttSource:
                         continue
             if time.monotonic() - started > STEADY:
                 pause = FIRST_PAUSE
-            outlet.trouble(f"{told}: it is tried again, see whether the broker runs and lets us in")
-            log.info("mqtt broker is away", source=self.name, reason=told, pause=round(pause, 1))
+            outlet.trouble(f"{told}: Andon tries again; check that the broker is running and accepts our login")
+            log.info("MQTT broker is not reachable", source=self.name, reason=told, pause=round(pause, 1))
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - only so that not all come at once
             pause = min(pause * 2, LAST_PAUSE)
 
@@ -174,12 +174,12 @@ class MqttSource:
             lower = [topic for topic, code in told if code < self._table.qos]
             if wanted:
                 outlet.trouble(
-                    f"{self._table.url} refuses to let us subscribe to {', '.join(wanted[:5])}: give our user that "
+                    f"{self._table.url} refused the subscription to {', '.join(wanted[:5])}: give Andon's user that "
                     "right there"
                 )
             elif lower:
                 outlet.trouble(
-                    f"{self._table.url} grants only QoS 0 for {', '.join(lower[:5])}, which promises nothing: allow "
+                    f"{self._table.url} grants only QoS 0 for {', '.join(lower[:5])}, which may lose messages: allow "
                     "QoS 1 there, or set qos = 0"
                 )
             else:
@@ -277,7 +277,7 @@ class MqttSource:
         except FileNotFoundError:
             return
         except (msgspec.DecodeError, OSError) as error:
-            log.warning("what was active is not known", file=str(self._memory), reason=str(error))
+            log.warning("saved alarm states cannot be read", file=str(self._memory), reason=str(error))
 
     async def _save(self) -> None:
         self._unsaved.clear()
@@ -292,4 +292,4 @@ class MqttSource:
             with written_whole(self._memory) as file:
                 file.write(data)
         except OSError as error:
-            log.warning("what is active cannot be kept", file=str(self._memory), reason=error.strerror)
+            log.warning("alarm states cannot be saved", file=str(self._memory), reason=error.strerror)

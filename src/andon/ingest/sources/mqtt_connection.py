@@ -87,11 +87,11 @@ class _Client(paho.Client):
     def _bounded(self, bufsize: int) -> bytes:
         packet = self._in_packet
         if packet["command"] & 0xF4 == _PUBLISH | _QOS2:
-            raise _BrokenProtocol("it sends messages with QoS 2, which nobody asked for")
+            raise _BrokenProtocol("it sends messages with QoS 2, which Andon did not request")
         if not packet["have_remaining"] or packet["remaining_length"] <= PACKET_KEPT:
             return super()._sock_recv(min(bufsize, CHUNK))
         if packet["command"] & 0xF0 != _PUBLISH:
-            raise _BrokenProtocol(f"it announces {packet['remaining_length']:,} bytes that are no message")
+            raise _BrokenProtocol(f"it announces {packet['remaining_length']:,} bytes, which is not a message")
         self.cut = packet["remaining_length"]
         if len(packet["packet"]) < PACKET_KEPT:
             return super()._sock_recv(min(bufsize, CHUNK))
@@ -173,7 +173,7 @@ class MqttConnection:
         except (OSError, paho.WebsocketConnectionError) as error:
             raise Away(f"{self._table.url} cannot be reached ({getattr(error, 'strerror', None) or error})") from None
         except _MALFORMED as error:
-            raise Away(f"what answers at {self._table.url} is no MQTT broker ({error})") from None
+            raise Away(f"what answers at {self._table.url} is not an MQTT broker ({error})") from None
 
     def _connect(self) -> None:
         """Blocks, in a thread of its own."""
@@ -345,7 +345,7 @@ class MqttConnection:
         except OSError as error:
             self._lose(f"is lost ({error})")
         except Exception as error:  # noqa: BLE001 - paho's readers raise many kinds; the reason is told on /readyz
-            self._lose(f"sends what is no MQTT ({type(error).__name__}: {error})")
+            self._lose(f"sends something that is not MQTT ({type(error).__name__}: {error})")
         if self._lost.is_set():
             self._client.drop()
         return not self._lost.is_set()
@@ -359,7 +359,9 @@ class MqttConnection:
             self._connected.set_result(flags.session_present)
             return
         version = "version" in str(code).lower()
-        self._connected.set_exception(Away(f"{self._table.url} refuses us: {str(code).lower()}", version=version))
+        self._connected.set_exception(
+            Away(f"{self._table.url} refused the connection: {str(code).lower()}", version=version)
+        )
 
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: paho.DisconnectFlags, code: ReasonCode, _told: Properties | None
@@ -379,7 +381,7 @@ class MqttConnection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            raise _BrokenProtocol("a topic is no UTF-8") from None
+            raise _BrokenProtocol("a topic is not UTF-8") from None
         payload = bytes(message.payload)
         self._queue.append(Received(topic, payload, message.qos, message.mid, message.retain, message.dup, size))
         self._bytes += len(payload)

@@ -76,7 +76,7 @@ class MtconnectSource:
                     if self._told != (reason := str(error)):  # once for as long as it stays so
                         log.warning("connection lost", source=self.name, reason=reason)
                         self._told = reason
-                    outlet.trouble(f"{self.address} is not heard: {error}; Andon tries again by itself")
+                    outlet.trouble(f"{self.address} cannot be read: {error}; Andon tries again automatically")
                 pause = PAUSE_FIRST if time.monotonic() - began > STEADY else min(pause * 2, PAUSE_LAST)
                 await asyncio.sleep(pause)
         finally:
@@ -105,10 +105,10 @@ class MtconnectSource:
                 self._is_heard(outlet)
                 instance, start = current.number("instanceId"), current.number("nextSequence")
                 if start is None:
-                    raise PeerLost("the agent's answer names no next sequence")
+                    raise PeerLost("the agent's answer has no next sequence")
                 async for document in agent.sample(start):
                     if (missed := _missed(document, instance, start)) is not None:
-                        log.warning("asking the agent anew", source=self.name, reason=missed[0])
+                        log.warning("asking the agent again", source=self.name, reason=missed[0])
                         if missed[1]:
                             outlet.refuse(_GONE, missed[1])
                         break
@@ -160,13 +160,13 @@ def _streams(document: Document) -> Document:
 def _missed(document: Document, instance: int | None, start: int) -> tuple[str, int] | None:
     """Why what is current has to be asked for anew, and how many observations are lost; None where nothing is."""
     if any(code in ("OUT_OF_RANGE", "OutOfRange") for code, _ in document.errors):
-        return "the agent's buffer begins behind what was heard last", 1
+        return "the agent's buffer starts after what Andon last received", 1
     _streams(document)
     if document.number("instanceId") != instance:
-        return "the agent was started anew", 0
+        return "the agent was restarted", 0
     first = document.number("firstSequence")
     if first is not None and first > start:
-        return "the agent's buffer begins behind what was heard last", first - start
+        return "the agent's buffer starts after what Andon last received", first - start
     return None
 
 

@@ -101,7 +101,7 @@ async def read(data: bytes) -> Document:
     try:
         return await asyncio.to_thread(read_document, data) if len(data) > LARGE else read_document(data)
     except NotMtconnect as error:
-        raise PeerLost(f"the agent sent what is no document of MTConnect: {error}") from None
+        raise PeerLost(f"the agent sent something that is not an MTConnect document: {error}") from None
 
 
 class Parts:
@@ -138,12 +138,14 @@ class Parts:
         end = None if at < 0 else _HEAD_END.search(self._data, at)
         if end is None:
             if len(self._data) > HEAD_MAX:
-                raise PeerLost("the agent's stream has no part where one should begin")
+                raise PeerLost("a part of the agent's stream is missing")
             return False
         length = _LENGTH.search(self._data, at, end.end())
         self._length = int(length[1]) if length else None
         if self._length is not None and self._length > DOCUMENT_MAX:
-            raise PeerLost(f"the agent announces a document of {self._length:,} bytes: {DOCUMENT_MAX:,} are taken")
+            raise PeerLost(
+                f"the agent announces a document of {self._length:,} bytes: at most {DOCUMENT_MAX:,} are accepted"
+            )
         del self._data[: end.end()]
         self._inside = True
         return True

@@ -37,7 +37,7 @@ async def browse_adapter(asked: Browse) -> list[Listed]:
         Reported(one.item, one.level, one.timestamp, one.code, one.condition_id, one.severity, one.qualifier, one.text)
         for one in found.values()
     ]
-    heard = f"heard within {asked.seconds:g} seconds"
+    heard = f"received within {asked.seconds:g} seconds"
     return [
         Listed("conditions", _COLUMNS, [_row(one) for one in told], heard),
         Listed("other items", ("item", "last value"), list(values.items()), heard),

@@ -19,7 +19,7 @@ SETTLED_AFTER = 5.0
 Level = Literal["normal", "warning", "fault", "unavailable"]
 _SEVERITIES = {"fault": "ERROR", "warning": "WARNING"}
 _TEXT_MAX = 20_000
-_NOT_TOLD = "it was not told again when the connection came back"
+_NOT_TOLD = "it was not reported again when the connection came back"
 
 
 class Reported(msgspec.Struct, frozen=True):

@@ -70,9 +70,9 @@ def read_document(data: bytes) -> Document:
     try:
         reader.parser.Parse(data, True)
     except expat.ExpatError as error:
-        raise NotMtconnect(f"no XML that can be read: {error}") from None
+        raise NotMtconnect(f"XML that cannot be read: {error}") from None
     except (UnicodeError, LookupError, ValueError) as error:
-        raise error if isinstance(error, NotMtconnect) else NotMtconnect(f"no text that can be read: {error}") from None
+        raise error if isinstance(error, NotMtconnect) else NotMtconnect(f"text that cannot be read: {error}") from None
     if not reader.found.root.startswith("MTConnect"):
         raise NotMtconnect(f"a document of {reader.found.root or 'nothing'}")
     return reader.found

@@ -52,8 +52,10 @@ MOST_ACKNOWLEDGED, MOST_CONDITIONS = 1_000, 10_000
 #: One that waited longer, in seconds, is not passed on: what it was about is another matter by then.
 ACKNOWLEDGED_FOR = 86_400.0
 
-_MISSING = "it was not among the conditions that the server told anew"
-_NO_REFRESH = "{} cannot tell its conditions anew ({}): what was raised or ended before the connection is not known"
+_MISSING = "it was not among the conditions that the server reported again"
+_NO_REFRESH = (
+    "{} cannot report its conditions again ({}): conditions raised or ended before the connection are not known"
+)
 
 
 def sources(settings: Settings) -> list[OpcuaSource]:
@@ -117,7 +119,7 @@ class OpcuaSource:
             if self._told != (reason := str(error)):  # once for as long as it stays so
                 log.warning("connection lost", source=self.name, reason=reason)
                 self._told = reason
-            outlet.trouble(f"{self.address} is not heard: {error}; Andon tries again by itself")
+            outlet.trouble(f"{self.address} cannot be read: {error}; Andon tries again automatically")
 
     async def _take(self, batch: Sequence[Mapping[str, Any]], outlet: Outlet, tracker: AlarmTracker) -> None:
         changes: list[AlarmChange] = []
@@ -150,7 +152,7 @@ class OpcuaSource:
             session.lost_events, self._refresh_by = 0, 0.0
         if self._refresh_by is not None and time.monotonic() >= self._refresh_by:
             if self._refresh_by:
-                log.warning("the server did not finish telling its conditions", source=self.name)
+                log.warning("the server did not finish reporting its conditions", source=self.name)
                 self._seen = self._refresh_by = None
             else:
                 await self._refresh(session)

@@ -18,7 +18,7 @@ from andon.ingest.sources.standing_place import StandingPlace
 MOST, DEPTH = 500, 8
 #: Seconds for all questions to the server that are no events.
 PATIENCE = 30.0
-_NO_REFRESH = "the server refuses to tell its conditions, {}: only what changed meanwhile is listed"
+_NO_REFRESH = "the server refuses to report its conditions, {}: only changes since then are listed"
 
 
 async def browse(asked: Browse) -> list[Listed]:

@@ -168,9 +168,9 @@ class OpcuaSession:
         """Raises ConnectionLost where the subscription is not alive."""
         seen = self._subscription.last_publish_at
         if self._ended is None and self._subscription.subscription_id != self._made:
-            self._ended = "the subscription had to be made anew"
+            self._ended = "the subscription had to be created again"
         if self._ended is None and seen is not None and time.monotonic() - seen > SILENT:
-            self._ended = f"the server sent no sign of life for {SILENT:g} seconds"
+            self._ended = f"the server sent nothing for {SILENT:g} seconds"
         if self._ended is not None:
             raise ConnectionLost(self._ended)
 
@@ -263,7 +263,7 @@ async def farewell(client: Any) -> None:
 async def _secure(client: Any, server: OpcuaServer) -> None:
     for path in filter(None, (server.certificate, server.key, server.server_certificate)):
         if not await asyncio.to_thread(_readable, path):
-            raise ConfigError(f"{path} of [[opcua]] {server.url} cannot be read: see the path and its rights")
+            raise ConfigError(f"{path} of [[opcua]] {server.url} cannot be read: check the path and its permissions")
     try:
         client.application_uri = await asyncio.to_thread(application_uri, server.certificate) or client.application_uri
         await client.set_security(
@@ -303,7 +303,7 @@ def _node(text: str) -> Any:
     try:
         return ua.NodeId.from_string(text)
     except (ValueError, ua.UaError) as error:
-        raise ConfigError(f"{text!r} in nodes of [[opcua]] is no NodeId such as i=2253 or ns=2;s=Plant") from error
+        raise ConfigError(f"{text!r} in nodes of [[opcua]] is not a NodeId such as i=2253 or ns=2;s=Plant") from error
 
 
 def _code(error: BaseException) -> str:
@@ -320,7 +320,7 @@ def _telling_what_is_lost() -> Iterator[None]:
     except TimeoutError as error:
         raise ConnectionLost("the server does not answer in time") from error
     except ua.UaStatusCodeError as error:
-        raise ConnectionLost(f"the server says {_code(error)}: {_first_line(error)}") from error
+        raise ConnectionLost(f"the server answers {_code(error)}: {_first_line(error)}") from error
     except OSError as error:
         raise ConnectionLost(os_reason(error) or type(error).__name__) from error
     except Exception as error:  # a library that reads what others send raises anything: told, and tried again

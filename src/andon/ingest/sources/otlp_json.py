@@ -39,7 +39,7 @@ def read_json_request(data: bytes, most: int) -> list[Any]:
     try:
         found = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotOtlpJson(f"the body is no JSON ({error})") from None
+        raise NotOtlpJson(f"the body is not JSON ({error})") from None
     except RecursionError:
         raise NotOtlpJson("the body is JSON that is nested too deeply") from None
     if not isinstance(found, dict):
@@ -128,7 +128,7 @@ def _whole(found: Mapping[str, Any], *names: str) -> int:
     except (TypeError, ValueError, OverflowError):
         raise NotOtlpJson(f"{names[0]} must be a whole number") from None
     if not 0 <= number < 1 << 64:
-        raise NotOtlpJson(f"{names[0]} is no 64-bit number")
+        raise NotOtlpJson(f"{names[0]} is not a 64-bit number")
     return number
 
 
@@ -199,7 +199,7 @@ def _int(one: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         raise NotOtlpJson("intValue must be a whole number") from None
     if not -(1 << 63) <= number < 1 << 63:
-        raise NotOtlpJson("intValue is no 64-bit number")
+        raise NotOtlpJson("intValue is not a 64-bit number")
     return number
 
 

@@ -39,7 +39,7 @@ def read_request(data: bytes, most: int) -> Any:
     try:
         return parse(data)
     except failed as error:
-        raise NotProtobuf(f"the body is no ExportLogsServiceRequest in protobuf ({error})") from None
+        raise NotProtobuf(f"the body is not an ExportLogsServiceRequest in protobuf ({error})") from None
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def _fields(data: bytes, position: int, end: int, wanted: int) -> Iterator[tuple
         if kind == 2:
             size, position = _varint(data, position, end)
             if position + size > end:
-                raise NotProtobuf("a field of the body is said to be longer than what there is of it")
+                raise NotProtobuf("a field of the body claims to be longer than the body")
             if tag >> 3 == wanted:
                 yield position, position + size
             position += size
@@ -86,7 +86,7 @@ def _fields(data: bytes, position: int, end: int, wanted: int) -> Iterator[tuple
         elif kind in (1, 5):
             position += 8 if kind == 1 else 4
         else:
-            raise NotProtobuf(f"the body is no protobuf: a field has the wire type {kind}")
+            raise NotProtobuf(f"the body is not protobuf: a field has the wire type {kind}")
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -98,7 +98,7 @@ def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
         if byte < 128:
             return value, position
         shift += 7
-    raise NotProtobuf("the body is no protobuf: a number in it does not end")
+    raise NotProtobuf("the body is not protobuf: a number in it does not end")
 
 
 def logs_of(request: Any, origin: Origin, severity: ReadSeverity) -> Iterator[Heard]:

@@ -127,7 +127,8 @@ class Outlet:
         except TimeoutError:
             reason = self._feed.problem or "no answer"
             raise BrokerUnavailable(
-                f"the broker did not store what {self.name} heard within {patience:g} s ({reason}): send it again later"
+                f"the broker did not store what {self.name} received within {patience:g} s ({reason}): send it again "
+                "later"
             ) from None
 
     @property
@@ -137,7 +138,7 @@ class Outlet:
         While nothing is on its way a full stream is tried again: it may have room by now.
         """
         if not self._feed.connected:
-            return "the broker is away"
+            return "the broker is not reachable"
         return self._feed.problem if self._count else None
 
     @property

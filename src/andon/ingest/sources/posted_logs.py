@@ -42,7 +42,7 @@ def place_named(text: str) -> Place:
     """
     levels = [level.strip() for level in text.split("/")]
     if len(levels) > len(_PLACES):
-        raise BodyRefused(400, "wrong parameter", "place: site/area/line/machine is meant, with four levels at most")
+        raise BodyRefused(400, "wrong parameter", "place: write site/area/line/machine, with at most four levels")
     return Place(*levels)
 
 
@@ -59,7 +59,7 @@ def posted(data: bytes, media_type: str, origin: Origin, most: int) -> Iterator[
         return _told(lines_of(data) if kind != "application/json-seq" else rows_of(data), origin, most)
     if kind in _JSON or (kind.startswith("application/") and kind.endswith("+json")):
         return _told(_parts(data), origin, most)
-    sentence = f"Content-Type {media_type[:80]!r} is not taken: send {MEDIA_TYPES}"
+    sentence = f"Content-Type {media_type[:80]!r} is not supported: send {MEDIA_TYPES}"
     raise BodyRefused(415, "unknown media type", sentence)
 
 
@@ -75,7 +75,7 @@ def _parts(data: bytes) -> Iterator[bytes | Broken] | list[bytes]:
     rows = list(rows_of(data)) if start[:1] == b"{" else []
     if any(isinstance(row, bytes) for row in rows):
         return iter(rows)
-    raise BodyRefused(400, "no JSON", f"the body is no JSON: {why_broken(data)}")
+    raise BodyRefused(400, "no JSON", f"the body is not JSON: {why_broken(data)}")
 
 
 def _told(parts: Iterator[bytes | Broken] | list[bytes], origin: Origin, most: int) -> Iterator[Message | Broken]:
@@ -84,7 +84,7 @@ def _told(parts: Iterator[bytes | Broken] | list[bytes], origin: Origin, most: i
         if isinstance(part, Broken):
             yield part
         elif len(part) > most - HEADER_ROOM:
-            yield Broken(f"has {len(part):,} bytes; a log has {most - HEADER_ROOM:,} at most")
+            yield Broken(f"has {len(part):,} bytes; a log may have at most {most - HEADER_ROOM:,}")
         elif part[:1] == b'"':
             yield _text(str(msgspec.json.decode(part)), origin, most)
         elif part[:1] in (b"{", b"["):
@@ -117,7 +117,7 @@ def _texts(data: bytes, origin: Origin, most: int) -> Iterator[Message | Broken]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        sentence = f"the body is no UTF-8 (byte {error.start:,}): lines of text must be"
+        sentence = f"the body is not UTF-8 (byte {error.start:,}): lines of text must be"
         raise BodyRefused(400, "no UTF-8", sentence) from None
     return (_text(line.rstrip("\r"), origin, most) for line in text.split("\n") if line.strip())
 
@@ -125,6 +125,6 @@ def _texts(data: bytes, origin: Origin, most: int) -> Iterator[Message | Broken]
 def _text(line: str, origin: Origin, most: int) -> Message | Broken:
     """A line of text, with what its head says."""
     if not is_text(line):
-        return Broken("is no text")
+        return Broken("is not text")
     heard = Heard(line, None, origin.host or origin.peer, None, origin.service, place=origin.place)
     return Message(*message_of(with_head(heard), most))

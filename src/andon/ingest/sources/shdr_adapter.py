@@ -81,7 +81,9 @@ class ShdrAdapter:
             if data:
                 heard = now
             elif now - heard > self._limit:
-                raise PeerLost(f"the adapter sent nothing for {self._limit:g} seconds, and it promised to")
+                raise PeerLost(
+                    f"the adapter sent nothing for {self._limit:g} seconds, although it announced a heartbeat"
+                )
             if self._beat is not None and now - pinged >= self._beat:
                 writer.write(b"* PING\n")
                 pinged = now

@@ -77,7 +77,7 @@ def _inner(body: memoryview) -> Payload:
     except zlib.error as error:
         raise SparkplugError(f"its compressed body cannot be read ({error})") from None
     if inflating.unconsumed_tail or not inflating.eof:
-        raise SparkplugError(f"its compressed body is cut off, or holds more than {INFLATED_MAX:,} bytes")
+        raise SparkplugError(f"its compressed body is cut off, or has more than {INFLATED_MAX:,} bytes")
     payload = _read(data)
     if not isinstance(payload, Payload):
         raise SparkplugError("it is compressed twice")
@@ -105,7 +105,7 @@ def _read(data: bytes) -> Payload | memoryview:
 def _metric(data: memoryview, found: list[Metric], above: str, depth: int) -> None:
     """Add a metric to ``found``, or the members of one that is a template."""
     if len(found) >= METRICS_MAX:
-        raise SparkplugError(f"it holds more than {METRICS_MAX:,} metrics")
+        raise SparkplugError(f"it has more than {METRICS_MAX:,} metrics")
     metric = Metric()
     number, template = None, None
     for field in _fields(data):
@@ -226,20 +226,20 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 def _integer(field: _Field) -> int:
     if field.wire != _VARINT:
-        raise SparkplugError(f"field {field.number} is no number")
+        raise SparkplugError(f"field {field.number} is not a number")
     return field.number_value
 
 
 def _real(field: _Field) -> float:
     form = {_FIXED32: "<f", _FIXED64: "<d"}.get(field.wire)
     if form is None:
-        raise SparkplugError(f"field {field.number} is no real number")
+        raise SparkplugError(f"field {field.number} is not a real number")
     return float(struct.unpack(form, field.data)[0])
 
 
 def _message(field: _Field) -> memoryview:
     if field.wire != _BYTES:
-        raise SparkplugError(f"field {field.number} is no message")
+        raise SparkplugError(f"field {field.number} is not a message")
     return field.data
 
 
@@ -247,4 +247,4 @@ def _text(field: _Field) -> str:
     try:
         return str(_message(field), "utf-8")
     except UnicodeDecodeError:
-        raise SparkplugError(f"field {field.number} is no UTF-8") from None
+        raise SparkplugError(f"field {field.number} is not UTF-8") from None

@@ -42,7 +42,7 @@ class SyslogDatagrams:
         sockets = await bound(self._open(), "ANDON_SYSLOG_UDP_PORT", self._host, self._port)
         try:
             names = [written_address(*one.getsockname()[:2]) for one in sockets]
-            log.info("hearing syslog", over="udp", address=", ".join(names))
+            log.info("listening for syslog", over="udp", address=", ".join(names))
             async with asyncio.TaskGroup() as group:
                 for one in sockets:
                     group.create_task(self._hear(one, outlet))
@@ -119,7 +119,7 @@ def _prepare(opened: socket.socket) -> None:
     try:
         opened.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
     except OSError:
-        log.info("this system does not tell how many datagrams it drops")
+        log.info("this system does not report how many datagrams it drops")
 
 
 async def _readable(opened: socket.socket) -> None:

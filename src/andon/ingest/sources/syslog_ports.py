@@ -32,16 +32,16 @@ async def bound(opening: Awaitable[T], setting: str, host: str, port: int) -> T:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise InUseError(
-                f"{setting}: another program has {place}, often rsyslog or syslog-ng: stop it, let it forward to "
+                f"{setting}: another program uses {place}, often rsyslog or syslog-ng: stop it, have it forward to "
                 "Andon, or choose another port"
             ) from None
         if error.errno in (errno.EACCES, errno.EPERM):
             raise ConfigError(
-                f"{setting}: a port below 1024 needs the right CAP_NET_BIND_SERVICE, which the systemd unit of Andon "
-                f"grants; without it use a port such as 1514 in place of {port}"
+                f"{setting}: a port below 1024 needs the capability CAP_NET_BIND_SERVICE, which Andon's systemd unit "
+                f"grants; without it use a port such as 1514 instead of {port}"
             ) from None
         raise ConfigError(
-            f"ANDON_SYSLOG_HOST: {place} cannot be heard on ({error.strerror or error}): name an address of this "
+            f"ANDON_SYSLOG_HOST: Andon cannot listen on {place} ({error.strerror or error}): set an address of this "
             "machine, or 0.0.0.0 for all of them"
         ) from None
 

@@ -49,7 +49,7 @@ def tls_of(settings: Settings) -> ssl.SSLContext:
     except (ssl.SSLError, OSError, ValueError) as error:
         raise ConfigError(
             f"ANDON_SYSLOG_TLS_CERT={certificate} and ANDON_SYSLOG_TLS_KEY={key} cannot be used ({_reason(error)}): "
-            "give a certificate and its own key, both PEM, the key without a password"
+            "set a certificate and the key that belongs to it, both PEM, the key without a password"
         ) from None
     if ca is not None:
         _readable("ANDON_SYSLOG_TLS_CA", ca)
@@ -57,7 +57,7 @@ def tls_of(settings: Settings) -> ssl.SSLContext:
             context.load_verify_locations(ca)
         except (ssl.SSLError, OSError) as error:
             raise ConfigError(
-                f"ANDON_SYSLOG_TLS_CA={ca} cannot be used ({_reason(error)}): give certificates in PEM"
+                f"ANDON_SYSLOG_TLS_CA={ca} cannot be used ({_reason(error)}): set a file of certificates in PEM"
             ) from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context
@@ -69,8 +69,8 @@ def _readable(setting: str, path: Path) -> None:
             pass
     except OSError as error:
         raise ConfigError(
-            f"{setting}={path} cannot be read ({error.strerror}): correct the path, or let the user "
-            "who runs Andon read it"
+            f"{setting}={path} cannot be read ({error.strerror}): correct the path, or give the user who runs Andon "
+            "read access"
         ) from None
 
 
@@ -106,7 +106,7 @@ class SyslogStreams:
         server = await bound(opening, setting, host, self._port)
         try:
             names = [written_address(*one.getsockname()[:2]) for one in server.sockets]
-            log.info("hearing syslog", over="tls" if self._tls else "tcp", address=", ".join(names))
+            log.info("listening for syslog", over="tls" if self._tls else "tcp", address=", ".join(names))
             await self._failed
         finally:
             server.close()
@@ -280,7 +280,7 @@ class _Connection(asyncio.Protocol):
             )
         except (ssl.SSLError, OSError) as error:
             self._outlet.refuse("TLS not agreed")
-            log.info("TLS not agreed", source=self._source.name, sender=self.peer, reason=_reason(error))
+            log.info("TLS handshake failed", source=self._source.name, sender=self.peer, reason=_reason(error))
             return False
         return True
 

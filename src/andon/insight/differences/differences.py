@@ -90,12 +90,12 @@ def _is_own_code(name: str, counts: FieldCounts) -> bool:
 
 def _note(compared: Comparison, found: list[Difference]) -> str | None:
     if not compared.inside:
-        return "there are no such logs in this time: choose a longer one"
+        return "there are no such logs in this time: choose a longer time"
     if compared.inside < LEAST_LOGS:
         few = "1 log is" if compared.inside == 1 else f"{compared.inside} logs are"
         return f"{few} too few to tell a difference from chance"
     if not compared.outside:
-        return "there are no other logs in this time to compare with: choose a longer one"
+        return "there are no other logs in this time to compare with: choose a longer time"
     if found:
         return None
     events = compared.fields["hostname"].independent if "hostname" in compared.fields else None

@@ -159,7 +159,7 @@ def place_of(**named: str | None) -> Place | None:
     """
     given = [(name, value) for name, value in named.items() if value is not None]
     if len(given) > 1:
-        raise filters.WrongFilter(f"{given[0][0]} and {given[1][0]} are counted apart: name one of them")
+        raise filters.WrongFilter(f"{given[0][0]} and {given[1][0]} are counted separately: name one of them")
     return Place("hostname" if given[0][0] == "host" else given[0][0], given[0][1]) if given else None
 
 
@@ -316,7 +316,7 @@ def together(
     minutes = counts.by_problem_and_minute(connection, first - SILENCE_MINUTES, last)
     starts = {root: [m for m in occurrences(times) if m >= first] for root, times in minutes.items()}
     if about is None and sum(map(len, starts.values())) > OCCURRENCES_MAX:
-        raise QueryTooSlow("too much occurred in this time to hold each against each: ask about a shorter one")
+        raise QueryTooSlow("too much was logged in this time to compare every pair: choose a shorter time")
     rows = following(starts, last - first, limit=limit, about=about)
     known = counts.known(connection, {root for row in rows for root in (row.first, row.second)})
     text = {root: one.template for root, one in known.items()}

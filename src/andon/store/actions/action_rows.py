@@ -56,7 +56,7 @@ def add(connection: Connection, new: NewAction, now: float) -> Action:
     root = None if new.problem_id is None else members.known_root(connection, new.problem_id)
     operation = new.order.operation
     if (same := _open_one(connection, new.target, actions.c.dedup == new.order.key)) is not None:
-        raise ActionRefused(f"this stands there already, as action {same}: decide on that one")
+        raise ActionRefused(f"the same action already exists as action {same}: decide on that one")
     status = ActionStatus.PROPOSED if new.approved_by is None else ActionStatus.APPROVED
     digest = new.rendered.digest
     made = connection.execute(
@@ -182,11 +182,11 @@ def to_action(row: Row[Any]) -> Action:
         order, rendered = _ORDER.decode(row.arguments), _RENDERED.decode(row.rendered)
     except (msgspec.DecodeError, UnicodeError) as error:
         order = Order(row.dedup, Message(title=row.title, body=(), severity="INFO", about=""))
-        rendered = Rendered((), (f"What is stored of this action cannot be read ({error}): decline it.",))
+        rendered = Rendered((), (f"The stored action cannot be read ({error}): decline it.",))
     try:
         receipt = None if row.receipt is None else _RECEIPT.decode(row.receipt)
     except (msgspec.DecodeError, UnicodeError):
-        receipt = Receipt(words="what the service said cannot be read")
+        receipt = Receipt(words="the stored answer of the service cannot be read")
     return Action(
         id=row.id,
         created=row.created,

@@ -26,9 +26,9 @@ def approve(connection: Connection, action_id: int, by: str | None, *, now: floa
     """
     found = _in(connection, action_id, "approve", ActionStatus.PROPOSED)
     if found.expires is not None and found.expires <= now:
-        raise StoreError(f"action {action_id} has expired, and cannot be approved any more: propose it anew")
+        raise StoreError(f"action {action_id} has expired and cannot be approved: propose it again")
     if found.rendered.digest != found.digest or digest not in (None, found.digest):
-        raise StoreError(f"action {action_id} is not what was shown: look at it again, and approve that")
+        raise StoreError(f"action {action_id} has changed since it was shown: look at it again before you approve it")
     action_rows.change(
         connection, action_id, status=ActionStatus.APPROVED, decided_at=now, decided_by=by or audit.NOBODY, expires=None
     )
@@ -65,10 +65,10 @@ def retry(connection: Connection, action_id: int, by: str | None, *, now: float)
     if found.status is ActionStatus.FAILED and found.problem_id is not None:
         other = action_rows.open_for(connection, found.target, found.operation, found.problem_id)
         if other is not None and other != action_id:
-            raise StoreError(f"action {action_id} was followed by action {other}: decide on that one")
+            raise StoreError(f"action {action_id} was replaced by action {other}: decide on that one")
         ticket = tickets.open_ticket(connection, found.problem_id, found.target)
         if found.operation is Operation.OPEN_TICKET and ticket is not None:
-            raise StoreError(f"the problem of action {action_id} has the ticket {ticket.ref} at {found.target} by now")
+            raise StoreError(f"the problem of action {action_id} already has the ticket {ticket.ref} at {found.target}")
     action_rows.change(
         connection,
         action_id,
@@ -137,5 +137,5 @@ def _in(connection: Connection, action_id: int, verb: str, *statuses: ActionStat
 def _note(note: str | None) -> str | None:
     words = (note or "").strip()
     if len(words) > _NOTE_MAX or "\x00" in words:
-        raise StoreError(f"a note takes {_NOTE_MAX:,} characters at most and no NUL: shorten it")
+        raise StoreError(f"a note has at most {_NOTE_MAX:,} characters and no NUL character: shorten it")
     return words or None

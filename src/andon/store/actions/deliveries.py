@@ -148,7 +148,7 @@ def give_up_strangers(connection: Connection, targets: Sequence[str], before: fl
     )
     closed = []
     for row in connection.execute(theirs.order_by(actions.c.id).limit(_AT_ONCE)).all():
-        error = f"no connected system is called {row.target} any more: connect it again and retry"
+        error = f"the system {row.target} is no longer connected: connect it again and retry"
         decisions.finish(connection, row.id, ActionStatus.FAILED, now, error=error)
         audit.note(connection, OUTBOX, "action.fail", f"action {row.id}", {"target": row.target, "error": error})
         closed.append(int(row.id))

@@ -80,7 +80,7 @@ def acknowledge(
     Where somebody saw it before, their name and time stay, and a note is kept with the problem (or, where it is of
     none, for the report of the shift), so that nothing that two people write at the same time is lost.
     """
-    text = _checked(note, "this is a note") if note and note.strip() else None
+    text = _checked(note, "this entry is a note") if note and note.strip() else None
     entry = alarm(connection, alarm_id)
     if entry.acked_at is not None:
         if text is not None and (text, by) != (entry.ack_note, entry.acked_by):
@@ -111,7 +111,7 @@ def shelve(
     """Take the alarm off the active list for ``seconds``; it comes back by itself. ``note`` says why."""
     text = _checked(note, "shelving needs a reason")
     if not math.isfinite(seconds) or not 60 <= seconds <= SHELVED_MAX:
-        raise StoreError("an alarm is shelved for a minute at least and 31 days at most: choose another time")
+        raise StoreError("an alarm can be shelved for 1 minute to 31 days: choose another time")
     until = now + seconds
     shelved = {"shelved_at": now, "shelved_until": until, "shelved_by": by, "shelve_note": text}
     return _change(
@@ -157,10 +157,10 @@ def sign(
     """
     signer = _checked(name, "a signature needs a name")
     if len(signer) > _NAME_MAX:
-        raise StoreError(f"a signature takes {_NAME_MAX} characters at most: shorten it")
+        raise StoreError(f"a signature has at most {_NAME_MAX} characters: shorten it")
     before = handovers(connection, window)
     if any(one.signed_by == signer for one in before):
-        raise StoreError(f"{signer} has signed for this shift already")
+        raise StoreError(f"{signer} has already signed for this shift")
     values = (window.name, window.start, window.end, signer, now, None if before else report)
     found: int = run(
         connection,
@@ -176,7 +176,7 @@ def sign(
 def _checked(text: str, what: str) -> str:
     words = text.strip()
     if not words:
-        raise StoreError(f"{what}: write it down in a few words")
+        raise StoreError(f"{what}: write a few words")
     if len(words) > _TEXT_MAX or "\x00" in words:
-        raise StoreError(f"{what}, of {_TEXT_MAX:,} characters at most and without NUL: shorten it")
+        raise StoreError(f"{what}, of at most {_TEXT_MAX:,} characters and without NUL characters: shorten it")
     return words

@@ -155,7 +155,7 @@ def by_problem_and_minute(
     found: dict[int, list[int]] = {}
     for read, (minute, root) in enumerate(map(tuple, rows)):
         if read == MINUTES_MAX:
-            raise QueryTooSlow("too much was logged in this time to look at each minute: ask about a shorter one")
+            raise QueryTooSlow("too much was logged in this time to look at every minute: choose a shorter time")
         found.setdefault(int(root), []).append(int(minute))
     for minutes in found.values():
         minutes.sort()

@@ -110,7 +110,7 @@ def of_place(connection: Connection, place: Place, first: int, last: int) -> Par
             "SELECT v.id FROM fields AS f JOIN field_values AS v ON v.field_id = f.id WHERE f.name = ? AND v.rest = ?"
         )
         if run(connection, rest, (place.field, True)).first() is not None:
-            raise NotFound(f"logs name too many {place.field}s to count this one by itself: ask about another place")
+            raise NotFound(f"logs name too many {place.field}s to count this one separately: ask about another place")
         return _NOTHING
     return (
         "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608

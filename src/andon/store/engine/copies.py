@@ -88,7 +88,7 @@ def _copy(connection: sqlite3.Connection, target: Path, told: Told) -> None:
 def _not_written(target: Path, error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"no room is left for the copy {target}: free some disk space, or name another place")
+        return StoreFull(f"no disk space is left for the copy {target}: free some, or choose another place")
     return StoreUnavailable(f"the copy {target} cannot be made ({error}): check the disk of both files")
 
 
@@ -133,8 +133,9 @@ def copy_before_upgrade(path: Path, found: str, version: str, keep: int, access:
     free = shutil.disk_usage(path.parent).free
     if free < size + _SPARE:
         raise StoreFull(
-            f"the database {path} is copied before it is upgraded, which takes {shown_size(size + _SPARE)}, and "
-            f"{shown_size(free)} are free: make room, or set ANDON_UPGRADE_COPIES=0 and keep a copy elsewhere"
+            f"the database {path} is copied before the upgrade, which needs {shown_size(size + _SPARE)}, but only "
+            f"{shown_size(free)} are free: free some disk space, or set ANDON_UPGRADE_COPIES=0 and keep a copy "
+            "elsewhere"
         )
     made = copy_beside(path, name, access)
     for old in upgrade_copies(path)[:-keep]:
@@ -173,7 +174,7 @@ def held_in(path: Path, stream: str) -> Held:
     with translated(path), disposed(untouched_engine(path)) as engine, engine.begin() as connection:
         found = revision(connection, path)
         if found is None:
-            raise StoreUnavailable(f"{path} is no database of Andon's: name another file")
+            raise StoreUnavailable(f"{path} is not an Andon database: name another file")
         sequence, stored_ns = newest_message(connection, stream)
         logs = run(connection, "SELECT COUNT(*) FROM logs").scalar_one()
     return Held(found, int(logs), sequence, stored_ns)
@@ -184,4 +185,4 @@ def check_integrity(path: Path) -> None:
     with translated(path), disposed(untouched_engine(path)) as engine, engine.begin() as connection:
         found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
     if found != ["ok"]:
-        raise StoreUnavailable(f"the database {path} is damaged ({'; '.join(found)[:300]}): take another copy")
+        raise StoreUnavailable(f"the database {path} is damaged ({'; '.join(found)[:300]}): use another copy")

@@ -41,14 +41,14 @@ _WAL_KEPT_BYTES = 32 * 1024 * 1024
 _NO_ROOM = 1024 * 1024
 
 _REMEDIES = {
-    sqlite3.SQLITE_BUSY: "is locked by another process: stop that one, or wait until it is done",
-    sqlite3.SQLITE_LOCKED: "is locked by another process: stop that one, or wait until it is done",
-    sqlite3.SQLITE_READONLY: "cannot be written: do this as the user who runs Andon, or check the permissions of the "
+    sqlite3.SQLITE_BUSY: "is locked by another process: stop that process, or wait until it is done",
+    sqlite3.SQLITE_LOCKED: "is locked by another process: stop that process, or wait until it is done",
+    sqlite3.SQLITE_READONLY: "cannot be written: run this as the user who runs Andon, or check the permissions of the "
     "file and its directory",
     sqlite3.SQLITE_PERM: "cannot be used: check the permissions of the file and its directory",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that the path is right and the directory writable",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that the path is correct and the directory is writable",
     sqlite3.SQLITE_NOTADB: "is not an SQLite database: choose another DB_PATH or move the file away",
-    sqlite3.SQLITE_CORRUPT: "is damaged: restore a backup, or move the file away to start afresh",
+    sqlite3.SQLITE_CORRUPT: "is damaged: restore a backup, or move the file away to start with an empty one",
     sqlite3.SQLITE_IOERR: "cannot be read or written: check the disk",
 }
 
@@ -62,12 +62,12 @@ def store_error(path: Database, error: BaseException | None) -> StoreFull | Stor
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
         return StoreFull(
-            f"no room is left for the database {path}: free some disk space; recording goes on by itself then"
+            f"no disk space is left for the database {path}: free some; recording then continues automatically"
         )
     if code in _REMEDIES:
         return StoreUnavailable(f"the database {path} {_REMEDIES[code]} ({error})")
     if isinstance(error, sqlite3.OperationalError):
-        return StoreUnavailable(f"the database {path} cannot be used: {error}; `andon doctor` checks it")
+        return StoreUnavailable(f"the database {path} cannot be used: {error}; run `andon doctor` to check it")
     return None
 
 
@@ -118,16 +118,16 @@ class FileIdentity:
         if self._known is None or self._number(self._path) != self._known:
             happened = "was replaced" if self._path.exists() else "was deleted or moved away"
             raise StoreUnavailable(
-                f"the database {self._path} {happened} while Andon ran; nothing more is acknowledged: put the file "
-                "back, or start Andon again, which makes a new one and reads what the log stream still holds (24 h)"
+                f"the database {self._path} {happened} while Andon was running; no more logs are acknowledged: put the "
+                "file back, or restart Andon, which creates a new one and reads what the log stream still holds (24 h)"
             )
         number = self._number(self._log)
         if self._known_log is None:
             self._known_log = number
         elif number != self._known_log:
             raise StoreUnavailable(
-                f"the write-ahead log {self._log} was deleted or moved away while Andon ran; nothing more is "
-                "acknowledged: put it back, or start Andon again, which reads back what the log stream still holds"
+                f"the write-ahead log {self._log} was deleted or moved away while Andon was running; no more logs are "
+                "acknowledged: put it back, or restart Andon, which reads what the log stream still holds"
             )
 
     @staticmethod
@@ -153,8 +153,8 @@ def require(path: Database) -> None:
         path.stat()
     except PermissionError:
         raise StoreUnavailable(
-            f"the database {path} is not open to this user: ask as the user who runs Andon ({owner_of(path)}), or let "
-            "Andon open it to a group with ANDON_DATA_GROUP (docs/installing.md)"
+            f"the database {path} cannot be read by this user: run this as the user who runs Andon ({owner_of(path)}), "
+            "or give a group access with ANDON_DATA_GROUP (docs/installing.md)"
         ) from None
     except OSError:
         raise StoreUnavailable(f"no database at {path}: {start_advice('start `andon run` or set DB_PATH')}") from None
@@ -332,9 +332,9 @@ def _is_ours(connection: Connection) -> bool:
 
 def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:
     """The error for a database that another program made; ``names`` are its tables."""
-    held = [name for name in sorted(names) if name != "alembic_version"] or ["no table of Andon's"]
+    held = [name for name in sorted(names) if name != "alembic_version"] or ["no Andon table"]
     return StoreUnavailable(
-        f"the database {path} belongs to another program (it holds {', '.join(held[:3])}): choose another DB_PATH"
+        f"the database {path} belongs to another program (it contains {', '.join(held[:3])}): choose another DB_PATH"
     )
 
 
@@ -347,8 +347,8 @@ def revision(connection: Connection, path: Database) -> str | None:
         if not _is_ours(connection):
             raise foreign(path, table_kinds(connection))
         raise StoreTooNew(
-            f"the database {path} has schema revision {found} and this Andon knows {tables.HEAD} at most: "
-            "install the newer version again, or restore a backup from before it"
+            f"the database {path} has schema revision {found}, but this Andon supports revisions up to {tables.HEAD}: "
+            "install the newer version again, or restore a backup from before the upgrade"
         )
     return found
 
@@ -364,7 +364,7 @@ def check_revision(connection: Connection) -> None:
         return
     if found is None and kinds.get("agent_logs") == "table":
         raise StoreUnavailable(
-            f"the database {path} is one of the reference system: {start_advice(ONCE)}, which takes it over"
+            f"the database {path} belongs to the reference system: {start_advice(ONCE)}, which imports it"
         )
     if found is None and kinds:
         raise StoreUnavailable(f"the database {path} belongs to another program: choose another DB_PATH")

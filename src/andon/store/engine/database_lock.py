@@ -35,9 +35,9 @@ def lock_database(db_path: Database, access: FileAccess = PRIVATE) -> contextlib
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if no_room(error):
-            raise StoreFull(f"no room is left for the database {db_path}: free some disk space") from error
+            raise StoreFull(f"no disk space is left for the database {db_path}: free some") from error
         raise StoreUnavailable(
-            f"the lock file {path} cannot be made ({error.strerror}): check the path and its permissions"
+            f"the lock file {path} cannot be created ({error.strerror}): check the path and its permissions"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,13 +48,13 @@ def lock_database(db_path: Database, access: FileAccess = PRIVATE) -> contextlib
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise InUseError(
-            f"the database {db_path} is in use by another Andon (process {holder}): "
-            "stop that one, or choose another DB_PATH"
+            f"the database {db_path} is in use by another Andon (process {holder}): stop that process, or choose "
+            "another DB_PATH"
         ) from error
     except OSError as error:
         os.close(descriptor)
         raise StoreUnavailable(
-            f"the lock file {path} cannot be used ({error.strerror}): check the disk, and that it is a local one"
+            f"the lock file {path} cannot be used ({error.strerror}): check the disk, and check that it is a local disk"
         ) from error
     held = contextlib.ExitStack()
     held.callback(os.close, descriptor)

@@ -40,7 +40,7 @@ def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]
         if not interrupted and getattr(error.orig, "sqlstate", None) != _CANCELED:
             raise
         raise QueryTooSlow(
-            f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
+            f"the database did not answer this within {seconds:g} s: ask about a shorter time, one host or one problem"
         ) from error
     finally:
         if isinstance(raw, sqlite3.Connection):

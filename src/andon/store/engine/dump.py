@@ -93,8 +93,8 @@ def _program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise StoreUnavailable(
-            f"{name} is not installed, which copies PostgreSQL databases: install PostgreSQL's client programs "
-            "(apt-get install postgresql-client), of the server's version or newer"
+            f"{name} copies PostgreSQL databases and is not installed: install PostgreSQL's client programs (apt-get "
+            "install postgresql-client), of the server's version or newer"
         )
     return found
 
@@ -109,8 +109,8 @@ def _run(program: str, command: Sequence[str], secret: dict[str, str], file: Pat
     lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
     reason = next((line for line in lines if "error:" in line), lines[0])
     if "No space left" in done.stderr:
-        raise StoreFull(f"no room is left for {file}: free some disk space, or name another place")
-    remedy = "see that it is of the server's version or newer, and that DB_PATH is right"
+        raise StoreFull(f"no disk space is left for {file}: free some, or choose another place")
+    remedy = "check that it has the server's version or a newer one, and that DB_PATH is correct"
     if "server version mismatch" in done.stderr:
         remedy = "install PostgreSQL's client programs in the server's version or newer"
     raise StoreUnavailable(f"{program} failed ({reason.removeprefix(f'{program}: ')[:300]}): {remedy}")

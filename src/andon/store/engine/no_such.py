@@ -15,17 +15,18 @@ from andon.store.schema.action_tables import actions
 from andon.store.schema.alarm_tables import alarms
 from andon.store.schema.tables import logs, patterns, rejects
 
-_TABLES: dict[str, tuple[Any, str]] = {
-    "log": (logs, "andon logs"),
-    "pattern": (patterns, "andon patterns"),
-    "reject": (rejects, "andon rejects"),
-    "alarm": (alarms, "andon alarms --all"),
-    "action": (actions, "andon actions --all"),
+#: Of each noun its table, the command that lists them, and the counter that keeps their number ("" for none).
+_TABLES: dict[str, tuple[Any, str, str]] = {
+    "log": (logs, "andon logs", "logs"),
+    "problem": (patterns, "andon problems", "patterns"),
+    "reject": (rejects, "andon rejects", "rejects"),
+    "alarm": (alarms, "andon alarms --all", ""),
+    "action": (actions, "andon actions --all", ""),
 }
 
 
 def no_such(connection: Connection, noun: str, wanted: int) -> NotFound:
-    """The error that there is none of these (log, pattern, …) with this id, naming the ids that come nearest."""
+    """The error that there is none of these (log, problem, …) with this id, naming the ids that come nearest."""
     near = nearest_ids(connection, noun, wanted)
     if not near.known:
         return NotFound(f"no {noun} {wanted} in {database_of(connection)}: none is stored yet")
@@ -35,15 +36,15 @@ def no_such(connection: Connection, noun: str, wanted: int) -> NotFound:
 
 def nearest_ids(connection: Connection, noun: str, wanted: int) -> Nearest:
     """The ids next to one that is not there, and how many there are: two short walks of the key and a kept number."""
-    table: Any = _TABLES[noun][0]
+    table, _, counter = _TABLES[noun]
     key = table.c.id
     at = max(-1, min(wanted, ID_MAX))
     below = select(key).where(key < at).order_by(key.desc()).limit(NEAREST)
     above = select(key).where(key > at).order_by(key).limit(NEAREST)
     found = [int(one) for query in (below, above) for one in connection.execute(query).scalars()]
-    if noun in ("alarm", "action"):
-        count = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+    if counter:
+        count = read_counter(connection, counter)
     else:
-        count = read_counter(connection, f"{noun}s")
+        count = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
     ids = sorted(found, key=lambda one: (abs(one - wanted), one))[:NEAREST]
     return Nearest([str(one) for one in ids], max(count, len(found)))

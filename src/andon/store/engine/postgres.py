@@ -48,26 +48,27 @@ _UNACKNOWLEDGED = 20_000
 
 #: What to do, by SQLSTATE or its class.
 _REMEDIES = {
-    "53300": "takes no more connections: raise its max_connections or stop other clients",
+    "53300": "accepts no more connections: raise its max_connections or stop other clients",
     "53200": "is out of memory: see the server's log",
     "53400": "reached a limit of its configuration: see the server's log",
-    "57014": "did not answer in time: see what else the server does, then try again",
-    "55P03": "is being written by another Andon for too long: see what that one does, or wait until it is done",
-    "40P01": "was changed by two at once: try again",
-    "40001": "was changed by two at once: try again",
-    "25006": "takes no writes (a standby server?): let DB_PATH name the primary",
-    "42501": "refuses us: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or let it own the database",
-    "25P03": "ended a transaction that was silent for too long: try again",
-    "3F": "has no schema we may use: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or let it own the "
+    "57014": "did not answer in time: check the load of the server, then try again",
+    "55P03": "has been locked by another Andon for too long: check what that one does, or wait until it is done",
+    "40P01": "was changed by two processes at once: try again",
+    "40001": "was changed by two processes at once: try again",
+    "25006": "accepts no writes (a standby server?): set DB_PATH to the primary",
+    "42501": "refused access: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or make it the owner of the "
     "database",
-    "57P": "is stopping or starting: trying again helps once it is up",
-    "08": "does not answer: check that the server runs and DB_PATH is right",
-    "28": "refuses the user or password of DB_PATH: correct them, and check the server's pg_hba.conf",
+    "25P03": "ended a transaction that was idle for too long: try again",
+    "3F": "has no schema that Andon may use: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or make it "
+    "the owner of the database",
+    "57P": "is starting or stopping: try again when it is running",
+    "08": "does not answer: check that the server runs and DB_PATH is correct",
+    "28": "rejected the user or password of DB_PATH: correct them, and check the server's pg_hba.conf",
     "3D": "does not exist: create it (createdb -E UTF8 NAME) or correct DB_PATH",
     "53": "is short of resources: see the server's log",
     "58": "cannot be read or written: see the server's log and its disk",
     "XX": "may be damaged: see the server's log, restore a backup",
-    "22P05": "cannot hold all characters: it must be created with the encoding UTF8",
+    "22P05": "cannot store all characters: create it with the encoding UTF8",
 }
 #: The same for connections that do not come up, of which libpq gives only a text (in English, or the server's words).
 _NO_CONNECTION = (
@@ -75,7 +76,7 @@ _NO_CONNECTION = (
     (r"database .* does not exist", _REMEDIES["3D"]),
     (r"too many clients|connection slots|too many connections", _REMEDIES["53300"]),
     (r"starting up|shutting down|recovery mode|not yet accepting", _REMEDIES["57P"]),
-    (r"translate host name|resolve|not known", "names a host that is not known: correct DB_PATH"),
+    (r"translate host name|resolve|not known", "is on an unknown host: correct DB_PATH"),
 )
 
 
@@ -90,8 +91,8 @@ def store_error(address: object, error: BaseException | None) -> StoreFull | Sto
     state = error.sqlstate or ""
     if state == "53100":
         return StoreFull(
-            f"no room is left for the database {address}: free some disk space on its server; recording goes on by "
-            "itself then"
+            f"no disk space is left for the database {address}: free some on its server; recording then continues "
+            "automatically"
         )
     for length in (5, 3, 2):
         if state and state[:length] in _REMEDIES:
@@ -171,8 +172,8 @@ def _connect(address: PostgresAddress, settings: dict[str, str]) -> psycopg.Conn
         given = conninfo.conninfo_to_dict(address.url)
     except psycopg.ProgrammingError as error:  # its text may quote a part of the password
         raise ConfigError(
-            "DB_PATH is no PostgreSQL address: write it as postgresql://user:password@host:port/database, special "
-            "characters in percent-encoding"
+            "DB_PATH is not a valid PostgreSQL address: write it as postgresql://user:password@host:port/database, "
+            "with special characters percent-encoded"
         ) from error
     defaults: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
@@ -239,6 +240,6 @@ def check_encoding(connection: Connection, address: object) -> None:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise StoreUnavailable(
-            f"the database {address} has the encoding {encoding} and cannot hold all characters: "
-            "create one with createdb -E UTF8 -T template0 NAME"
+            f"the database {address} has the encoding {encoding} and cannot store all characters: create one with "
+            "createdb -E UTF8 -T template0 NAME"
         )

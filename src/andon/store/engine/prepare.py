@@ -106,7 +106,7 @@ def _in_file(path: Path, durability: Durability, access: FileAccess, copies: int
                 rows = reference_import.take_over(connection, found)
             done = Preparation(taken_over=rows, backup=backup)
         if vacuum.make_shrinkable(engine, path):
-            _log.info("database made anew so that it can shrink", path=str(path))
+            _log.info("database rebuilt so that it can shrink", path=str(path))
         return done
 
 
@@ -115,7 +115,7 @@ def _check_path(path: Path, access: FileAccess) -> None:
     try:
         access.make_directory(path.parent)
         if path.is_dir():
-            raise StoreUnavailable(f"the database {path} is a directory: let DB_PATH name a file")
+            raise StoreUnavailable(f"the database {path} is a directory: set DB_PATH to a file")
         access.make_file(path)
         with path.open("r+b") as file:
             magic = file.read(len(_SQLITE_MAGIC))
@@ -125,7 +125,7 @@ def _check_path(path: Path, access: FileAccess) -> None:
             )
     except OSError as error:
         if no_room(error):
-            raise StoreFull(f"no room is left for the database {path}: free some disk space") from error
+            raise StoreFull(f"no disk space is left for the database {path}: free some") from error
         raise StoreUnavailable(
             f"the database {path} cannot be created or written ({error.strerror}): check the path and its permissions"
         ) from error

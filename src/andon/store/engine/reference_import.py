@@ -44,13 +44,13 @@ def inspect(db_path: Path) -> frozenset[str] | None:
     lacking = [name for name in ("id", *_REQUIRED) if name not in columns]
     if lacking or key != [("id", "INTEGER")]:
         raise StoreUnavailable(
-            f"the database {db_path} has a table agent_logs of an unknown make "
+            f"the database {db_path} has a table agent_logs with an unknown layout "
             f"({'no column ' + lacking[0] if lacking else 'id is not its integer key'}): choose another DB_PATH"
         )
     if taken := sorted({*metadata.tables, tables.logs.name} & set(kinds)):
         raise StoreUnavailable(
-            f"the database {db_path} holds a table {taken[0]} that Andon needs the name of: "
-            "rename it, or choose another DB_PATH"
+            f"the database {db_path} contains a table {taken[0]}, a name that Andon needs: rename the table, or choose "
+            "another DB_PATH"
         )
     return columns & {*_REQUIRED, *_OPTIONAL}
 

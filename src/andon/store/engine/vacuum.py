@@ -108,8 +108,8 @@ def compact(path: Database) -> tuple[int, int]:
     """
     if not isinstance(path, Path):
         raise StoreError(
-            "PostgreSQL gives free space to new logs by itself; VACUUM FULL gives it back to the disk, while nothing "
-            "is recorded"
+            "PostgreSQL reuses free space for new logs automatically; VACUUM FULL returns it to the disk, but nothing "
+            "is recorded while it runs"
         )
     require(path)
     with lock_database(path), disposed(writer_engine(path, "normal")) as engine:
@@ -119,7 +119,8 @@ def compact(path: Database) -> tuple[int, int]:
             before, free = path.stat().st_size, shutil.disk_usage(path.parent).free
             if free < 2 * before:
                 raise StoreFull(
-                    f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make room"
+                    f"rebuilding {path} temporarily needs about {2 * before:,} bytes, but only {free:,} are free: free "
+                    "some disk space"
                 )
             _share_origins(engine)
             vacuum(engine)

@@ -33,7 +33,7 @@ def add_token(connection: Connection, name: str, digest: str, role: Role, by: st
     """
     shown = checked_name(name)
     if _holding(connection, shown) is not None:
-        raise StoreError(f"there is a token {shown} already: revoke it first, or choose another name")
+        raise StoreError(f"the token {shown} already exists: revoke it first, or choose another name")
     run(
         connection,
         "INSERT INTO tokens (digest, name, role, created, created_by) VALUES (?, ?, ?, ?, ?)",
@@ -54,7 +54,7 @@ def revoke_token(connection: Connection, name: str, by: str | None, *, now: floa
     """Refuse a token from now on. Raises NotFound where none that holds is called so."""
     found = _holding(connection, name)
     if found is None:
-        raise NotFound(f"no token {name[:100]!r} holds: `andon token list` shows all of them")
+        raise NotFound(f"there is no valid token {name[:100]!r}: `andon token list` shows all tokens")
     run(connection, "UPDATE tokens SET revoked = ? WHERE id = ?", (now, found.id))
     audit.note(connection, by, "token.revoke", f"token {found.name}", {})
     return msgspec.structs.replace(found, revoked=now)

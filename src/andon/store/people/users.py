@@ -47,8 +47,8 @@ def add(connection: Connection, name: str, password: str, role: Role, by: str | 
     shown = checked_name(name)
     if (there := _found(connection, shown)) is not None:
         raise StoreError(
-            f"there is a user {there.name} already: choose another name, or see `andon user passwd` and "
-            "`andon user enable`"
+            f"the user {there.name} already exists: choose another name, or see `andon user passwd` and `andon user "
+            "enable`"
         )
     made = run(
         connection,
@@ -116,7 +116,7 @@ def _change(
 def _known(connection: Connection, name: str) -> User:
     found = _found(connection, name)
     if found is None:
-        raise NotFound(f"there is no user {name[:100]!r}: `andon user list` shows all of them")
+        raise NotFound(f"there is no user {name[:100]!r}: `andon user list` shows all users")
     return found
 
 

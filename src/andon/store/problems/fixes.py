@@ -28,9 +28,9 @@ def resolve(
     """
     texts = [text.strip() if text else "" for text in (fix, cause, author)]
     if not texts[0]:
-        raise StoreError("a resolution needs a fix: say what was done")
+        raise StoreError("a fix needs a text: say what was done")
     if max(map(len, texts)) > _LONGEST:
-        raise StoreError(f"a resolution takes texts of {_LONGEST:,} characters at most: shorten it")
+        raise StoreError(f"a text of a fix has at most {_LONGEST:,} characters: shorten it")
     root = members.known_root(connection, pattern_id)
     values = {"fix": texts[0], "cause": texts[1] or None, "author": texts[2] or None, "created_at": stored(now)}
     found = add(connection, Resolution(id=0, pattern_id=pattern_id, **values))  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def revoke(
     if found is None:
         which = "no confirmed fix" if resolution_id is None else f"no confirmed fix {resolution_id}"
         raise NotFound(
-            f"pattern {pattern_id} has {which} that stands: `andon patterns show {pattern_id}` lists its fixes"
+            f"problem {pattern_id} has {which} that is in force: `andon problems show {pattern_id}` lists its fixes"
         )
     connection.execute(update(resolutions).where(resolutions.c.id == found.id).values(revoked_at=stored(now)))
     verdicts.forget_fix(connection, found, now)

@@ -84,7 +84,7 @@ def known_root(connection: Connection, pattern_id: int) -> int:
     """As :func:`root_of`; raises NotFound where there is no such pattern."""
     root = root_of(connection, pattern_id)
     if root is None:
-        raise no_such(connection, "pattern", pattern_id)
+        raise no_such(connection, "problem", pattern_id)
     return root
 
 

@@ -108,7 +108,7 @@ def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewa
     """One open analysis at most for the joined problem, and none where an explanation was there to share."""
     theirs, ours = open_analysis(connection, child), open_analysis(connection, parent)
     shown = members.shown(connection, parent)
-    why = f"superseded: joined pattern {parent}"
+    why = f"superseded: joined problem {parent}"
     if shown is not None and shown.final:
         if theirs is not None:
             supersede(connection, theirs, why)
@@ -194,7 +194,7 @@ def merge(connection: Connection, child_id: int, parent_id: int, by: str | None 
     Raises StoreError where both ids are the same, and NotFound.
     """
     if child_id == parent_id:
-        raise StoreError(f"pattern {child_id} cannot be merged into itself: name two patterns")
+        raise StoreError(f"problem {child_id} cannot be merged into itself: name two problems")
     child, parent = members.known_root(connection, child_id), members.known_root(connection, parent_id)
     if child != parent:
         connection.execute(delete(kept_apart).where(_between(_keys(child), _keys(parent))))
@@ -213,8 +213,8 @@ def split(connection: Connection, pattern_id: int, by: str | None = None) -> int
     root = members.known_root(connection, pattern_id)
     if root == pattern_id:
         raise StoreError(
-            f"pattern {pattern_id} is not merged into another: name one of those that "
-            f"`andon patterns show {pattern_id}` lists as merged"
+            f"problem {pattern_id} is not merged into another problem: name one of those that `andon problems show "
+            f"{pattern_id}` lists as merged"
         )
     active = merges.c.undone_at.is_(None)
     edges: dict[int, list[int]] = {}

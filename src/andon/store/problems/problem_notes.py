@@ -30,9 +30,9 @@ def add_note(connection: Connection, pattern_id: int, text: str, author: str | N
     """Keep a note about a problem. Raises StoreError where it is empty or too long, and NotFound."""
     words = text.strip()
     if not words:
-        raise StoreError("a note needs a text: write it down in a few words")
+        raise StoreError("a note needs a text: write a few words")
     if len(words) > _TEXT_MAX or "\x00" in words:
-        raise StoreError(f"a note takes {_TEXT_MAX:,} characters at most and no NUL: shorten it")
+        raise StoreError(f"a note has at most {_TEXT_MAX:,} characters and no NUL character: shorten it")
     members.known_root(connection, pattern_id)
     found: int = run(
         connection,

@@ -39,8 +39,8 @@ def tick(
     root = members.known_root(connection, pattern_id)
     analysis_id, steps = _shown(connection, root)
     if not 0 <= step < len(steps):
-        count = f"it has {len(steps)}, counted from 0" if steps else "it lists none"
-        raise NotFound(f"what pattern {pattern_id} shows has no step {step}: {count}")
+        count = f"it has {len(steps)} steps, counted from 0" if steps else "it lists no steps"
+        raise NotFound(f"the explanation of problem {pattern_id} has no step {step}: {count}")
     standing = _standing(connection, root, analysis_id, steps)
     if done is any(one.step == step for one in standing):
         return standing
@@ -67,7 +67,7 @@ def _shown(connection: Connection, root: int) -> tuple[int, list[str]]:
     """The analysis that a problem shows, and its steps."""
     shown = members.shown(connection, root)
     if shown is None:
-        raise NotFound(f"pattern {root} shows no explanation yet: `andon queue` says what it waits for")
+        raise NotFound(f"problem {root} has no explanation yet: `andon queue` shows what it waits for")
     row = connection.execute(
         select(analyses.c.finding, analyses.c.source).where(analyses.c.id == shown.analysis_id)
     ).one()

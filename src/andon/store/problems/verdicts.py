@@ -97,7 +97,7 @@ def take_back(
     row = connection.execute(query.limit(1)).one_or_none()
     if row is None:
         who = author or "an unknown person"
-        raise NotFound(f"there is no verdict of {who} on what pattern {pattern_id} shows: name who gave it with --by")
+        raise NotFound(f"{who} gave no verdict on problem {pattern_id}: name who did with --by")
     revoke(connection, row.id, now)
     taken = _verdict(row)
     _tell(connection, "problem.unjudge", pattern_id, taken)
@@ -113,12 +113,12 @@ def _judged(connection: Connection, pattern_id: int, *, second: bool) -> int:
     root = members.known_root(connection, pattern_id)
     shown = members.shown(connection, root)
     if shown is None:
-        raise NotFound(f"pattern {pattern_id} shows no explanation yet: `andon queue` says what it waits for")
+        raise NotFound(f"problem {pattern_id} has no explanation yet: `andon queue` shows what it waits for")
     if not second:
         return shown.analysis_id
     below = second_opinions.shown_below(connection, [shown.analysis_id]).get(shown.analysis_id)
     if below is None:
-        raise NotFound(f"pattern {pattern_id} shows no second opinion: leave out --second to judge its explanation")
+        raise NotFound(f"problem {pattern_id} has no second opinion: omit --second to judge its explanation")
     return below.analysis_id
 
 
@@ -130,13 +130,13 @@ def add(
     Raises StoreError where it is none of :data:`WORDS` or a text is too long, and NotFound where nothing was explained.
     """
     if word not in WORDS:
-        raise StoreError(f"{word!r} is no verdict: say helpful or wrong")
+        raise StoreError(f"{word!r} is not a verdict: use helpful or wrong")
     author, note = ((text or "").strip() or None for text in (author, note))
     if max(len(author or ""), len(note or "")) > _LONGEST:
-        raise StoreError(f"a verdict takes texts of {_LONGEST:,} characters at most: shorten it")
+        raise StoreError(f"a text of a verdict has at most {_LONGEST:,} characters: shorten it")
     row = connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one_or_none()
     if row is None or row.text is None:
-        raise NotFound(f"analysis {analysis_id} explains nothing: name one with a text")
+        raise NotFound(f"analysis {analysis_id} has no explanation: name one that has")
     earlier = select(verdicts.c.id).where(
         verdicts.c.analysis_id == analysis_id,
         verdicts.c.author.is_not_distinct_from(author),

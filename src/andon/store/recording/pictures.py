@@ -44,7 +44,7 @@ def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int
         [(log_id, one.position, one.bucket, one.name, 0, now) for log_id, one in wanted[:room]],
     )
     for log_id, reference in wanted[room:]:
-        _note(connection, log_id, reference, f"{PENDING_MAX:,} pictures wait to be fetched already")
+        _note(connection, log_id, reference, f"{PENDING_MAX:,} pictures are already waiting to be fetched")
     return new, min(room, len(wanted)), max(0, len(wanted) - room)
 
 

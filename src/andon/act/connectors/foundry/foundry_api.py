@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 #: What errors of Foundry ask for, by their names.
 _REMEDIES = {
-    "DatasetNotFound": "correct datasets, or have this user given the right to see it",
-    "BranchNotFound": "correct branch: it must be there before something is written to it",
-    "StreamNotFound": "correct streams and branch, or have this user given the right to see it",
+    "DatasetNotFound": "correct datasets, or have this user granted the right to see it",
+    "BranchNotFound": "correct branch: it must exist before Andon can write to it",
+    "StreamNotFound": "correct streams and branch, or have this user granted the right to see it",
     "ActionTypeNotFound": "correct the action's name: it is the API name in the Ontology Manager",
-    "OntologyNotFound": "correct ontology, or have this user given the right to see it",
-    "RecordDoesNotMatchStreamSchema": "make the stream's schema that of docs/connectors.md#foundry",
-    "ApiUsageDenied": "have the application given the scope that this needs",
+    "OntologyNotFound": "correct ontology, or have this user granted the right to see it",
+    "RecordDoesNotMatchStreamSchema": "give the stream the schema in docs/connectors.md#foundry",
+    "ApiUsageDenied": "have the application granted the scope that this needs",
 }
 
 
@@ -102,7 +102,7 @@ class Foundry:
         if response.status_code not in (429, 503) or hint != "do-not-retry":
             return None
         told = f"{self.client.name} answered {response.status_code}: {self.client.said(response)}"
-        return ActionRefused(f"{told}; it asks not to be tried again by itself: retry it later by hand")
+        return ActionRefused(f"{told}; it asks not to be retried automatically: retry it later by hand")
 
 
 def words(answer: Any) -> str:
@@ -121,5 +121,5 @@ def remedy(_status: int, said: str) -> str:
     """What an error asks for, by its name; "" where that is not known."""
     name = said.split(" ", 1)[0].rstrip(":")
     if name.endswith("PermissionDenied"):
-        return "; have this user given the right to write there (Editor of the project), then retry"
+        return "; have this user granted the right to write there (Editor of the project), then retry"
     return f"; {_REMEDIES[name]}" if name in _REMEDIES else ""

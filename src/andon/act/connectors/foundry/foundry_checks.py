@@ -25,11 +25,11 @@ async def check(own: FoundryTable, foundry: Foundry) -> Sequence[Checked]:
         try:
             found.append(await look(own, foundry, what))
         except TargetAway as error:
-            return [*found, Checked(False, str(error), "see whether it runs, and whether url is right")]
+            return [*found, Checked(False, str(error), "check that it is running, and that url is correct")]
         except ActionError as error:
             found.append(Checked(False, str(error)))
     if own.datasets or own.streams:
-        found.append(Checked(None, "whether this user may write shows with the first upload: nothing tries it before"))
+        found.append(Checked(None, "whether this user may write is only known after the first upload"))
     return found
 
 
@@ -43,7 +43,7 @@ async def _dataset(own: FoundryTable, foundry: Foundry, rid: str) -> Checked:
 async def _stream(own: FoundryTable, foundry: Foundry, rid: str) -> Checked:
     url = f"{own.url}/api/v2/streams/datasets/{quote(rid, safe='')}/streams/{quote(own.branch, safe='')}"
     await foundry.ask("GET", url)
-    return Checked(True, f"the stream {rid} is there on {own.branch}")
+    return Checked(True, f"the stream {rid} exists on {own.branch}")
 
 
 async def _action(own: FoundryTable, foundry: Foundry, action: FoundryAction) -> Checked:
@@ -57,12 +57,12 @@ async def _action(own: FoundryTable, foundry: Foundry, action: FoundryAction) ->
         return Checked(
             False,
             f"the action {action.name} requires {', '.join(missing)}",
-            "give it in parameters of [[foundry.actions]]",
+            "set it in parameters of [[foundry.actions]]",
         )
     if odd := sorted(given - set(known)):
         listed = ", ".join(sorted(known)) or "none"
         return Checked(False, f"the action {action.name} has no parameter {', '.join(odd)}", f"it has: {listed}")
     status = text(answer, "status") or ""
     if status == "DEPRECATED":
-        return Checked(None, f"the action {action.name} is there, and deprecated", "see what takes its place")
-    return Checked(True, f"the action {action.name} is there, with all that it requires")
+        return Checked(None, f"the action {action.name} exists but is deprecated", "check what replaces it")
+    return Checked(True, f"the action {action.name} exists, and all its required parameters are set")

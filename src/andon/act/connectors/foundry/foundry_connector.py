@@ -29,7 +29,7 @@ from andon.core.models.actions import (
 from andon.core.outgoing_http import table, text
 from andon.core.settings.connectors.foundry_settings import FoundryTable
 
-_CORRECT = "correct parameters in [[foundry.actions]] and restart, then propose it anew"
+_CORRECT = "correct parameters in [[foundry.actions]] and restart, then propose it again"
 
 
 class FoundryConnector(Connector):
@@ -111,13 +111,13 @@ class FoundryConnector(Connector):
 
     def _upload(self, upload: Upload) -> Rendered:
         if (size := len(upload.text.encode())) > FILE_MAX or not size:
-            raise ActionRefused(f"the file has {size:,} bytes: it must have some, and {FILE_MAX:,} at most")
+            raise ActionRefused(f"the file has {size:,} bytes: it must have between 1 and {FILE_MAX:,}")
         dataset = self._of(upload.where, self.table.datasets)
         requests = self.uploads.requests(dataset, self._path(upload.path), upload.text)
         return Rendered(
             requests,
             (
-                f"{{transaction}} is what the first request opens on the branch {self.table.branch}.",
+                f"{{transaction}} is the transaction that the first request opens on the branch {self.table.branch}.",
                 "Where the upload or the commit breaks, the transaction is aborted: "
                 f"POST {requests[2].url.removesuffix('commit')}abort",
             ),
@@ -125,7 +125,7 @@ class FoundryConnector(Connector):
 
     def _publish(self, publish: Publish) -> Rendered:
         if not 0 < len(publish.rows) <= RECORDS_MAX:
-            raise ActionRefused(f"{len(publish.rows):,} rows: there must be some, and {RECORDS_MAX:,} at most")
+            raise ActionRefused(f"{len(publish.rows):,} rows: there must be between 1 and {RECORDS_MAX:,}")
         stream = quote(self._of(publish.where, self.table.streams), safe="")
         branch = quote(self.table.branch, safe="")
         url = f"{self.table.url}/api/v2/highScale/streams/datasets/{stream}/streams/{branch}/publishRecords"
@@ -142,7 +142,10 @@ class FoundryConnector(Connector):
                 OutgoingRequest("POST", url, _encoded({"options": one, "parameters": apply.parameters}))
                 for one in options
             ),
-            ("The first request changes nothing: Foundry validates. The second is sent where that holds.",),
+            (
+                "The first request changes nothing: Foundry only validates it. The second is sent if the first is "
+                "valid.",
+            ),
         )
 
     def _demand_listed(self, action: str) -> None:
@@ -163,7 +166,7 @@ class FoundryConnector(Connector):
         if why is not None and table(answer, "validation"):
             raise ActionRefused(f"{self.name} did not apply it: {why}; {_CORRECT}")
         if why is not None and not table(answer, "edits"):
-            raise OutcomeUnknown(f"{self.name} answered 200 and did not say whether the action was applied")
+            raise OutcomeUnknown(f"{self.name} answered 200 but did not say whether the action was applied")
         ref = text(answer, "operationId") or _first_object(answer)
         return Receipt(ref=ref, words="applied")
 
@@ -178,7 +181,7 @@ class FoundryConnector(Connector):
         """The path in the dataset, below the folder of the settings. Raises ActionRefused."""
         parts = path.split("/")
         if any(part.strip() in ("", ".", "..") for part in parts) or "\\" in path:
-            raise ActionRefused(f"{path!r:.80} is no path of a file, such as shift-reports/night.html")
+            raise ActionRefused(f"{path!r:.80} is not a file path such as shift-reports/night.html")
         return "/".join([*filter(None, (self.table.folder,)), *parts])
 
 

@@ -125,7 +125,7 @@ class Uploads:
         self._asked.pop(dataset, None)
         rid = text(self._foundry.client.json(response, changed=True), "rid")
         if rid is None or not RID.match(rid):
-            raise OutcomeUnknown(f"{self._foundry.client.name} opened a transaction and did not say which")
+            raise OutcomeUnknown(f"{self._foundry.client.name} opened a transaction but did not say which")
         return rid
 
     async def _asking(self, dataset: str, request: OutgoingRequest) -> httpx2.Response:
@@ -150,8 +150,8 @@ class Uploads:
             return
         told = f"{name} answered 409: {said}; {opened.rid} is open, since {opened.age / 60:,.0f} minutes"
         if opened.age < _WORKING:
-            raise TargetAway(f"{told}: somebody else writes there", retry_after=_AGAIN)
-        raise ActionRefused(f"{told}: if nobody writes there any more, abort it in Foundry, then retry")
+            raise TargetAway(f"{told}: another program is writing there", retry_after=_AGAIN)
+        raise ActionRefused(f"{told}: if nothing is writing there any longer, abort it in Foundry, then retry")
 
     async def _current(self, dataset: str, branch: str) -> Opened | None:
         """The newest transaction of the branch that is open or committed."""

@@ -50,16 +50,16 @@ async def _table(own: ServiceNowTable, instance: Instance, of: str) -> list[Chec
         found.append(
             Checked(
                 False,
-                f"a search of {of} for correlation_id finds what has another one: tickets could come twice",
-                "let the user read correlation_id of that table, or name a table that has it",
+                f"a search of {of} for correlation_id finds records with another one: tickets could be opened twice",
+                "let the user read correlation_id of that table, or set a table that has it",
             )
         )
     if not some:
         found.append(
             Checked(
                 None,
-                f"{of} shows no record: there is none yet, or the user may not read them",
-                "grant the user to read the table: a ticket that is not seen is not found again",
+                f"{of} shows no records: there are none yet, or the user may not read them",
+                "let the user read the table: Andon cannot find a ticket again that it cannot read",
             )
         )
     if not own.read_only:
@@ -80,23 +80,21 @@ async def _requirements(own: ServiceNowTable, instance: Instance, of: str) -> li
     given = OWN_FIELDS | set(own.fields) | _FILLED
     required = await _policies(instance, line)
     if missing := sorted(required - given):
-        what = f"a data policy of {of} wants {', '.join(missing)}, and refuses a ticket without"
-        found.append(Checked(False, what, "give them in fields of this table in andon.toml"))
+        what = f"a data policy of {of} requires {', '.join(missing)} and refuses a ticket without them"
+        found.append(Checked(False, what, "set them in fields of this table in andon.toml"))
     wanted = {name for name, row in columns.items() if row.get("mandatory") == "true"}
     if open_ := sorted(wanted - required - given):
-        what = f"people must give {', '.join(open_)} for {of}; a ticket of Andon would not have them"
-        found.append(
-            Checked(None, what, "give them in fields of this table in andon.toml, if tickets are to have them")
-        )
+        what = f"people must fill in {', '.join(open_)} for {of}; a ticket from Andon would not have them"
+        found.append(Checked(None, what, "set them in fields of this table in andon.toml, if tickets are to have them"))
     if unknown := sorted(set(own.fields) - set(columns)):
-        what = f"{of} has no field {', '.join(unknown)}: the instance leaves them out without a word"
+        what = f"{of} has no field {', '.join(unknown)}: the instance leaves them out without an error message"
         found.append(Checked(False, what, "correct fields of this table in andon.toml"))
     for name, held in own.fields.items():
         found += await _reference(instance, name, held, columns.get(name, {}).get("reference", ""))
     for name, set_to in (("state", own.close_state), ("close_code", own.close_code)):
         if set_to and name in columns:
             found += await _choice(instance, line, name, set_to)
-    return found or [Checked(True, f"{of} has all it requires, and knows how tickets are resolved")]
+    return found or [Checked(True, f"{of} has all required fields, and the close code and state exist")]
 
 
 async def _extended(instance: Instance, of: str) -> list[str]:
@@ -155,8 +153,8 @@ async def _reference(instance: Instance, name: str, held: str, to: str) -> list[
         return [_unread(f"whether {name} is a record of {to}", to, error)]
     if any(row.get("sys_id") == held for row in rows):
         return []
-    what = f"fields.{name} is {held!r:.60}, and {to} has no such sys_id that the user may read"
-    return [Checked(False, what, "write the sys_id of the record: 32 digits and letters, as its address shows them")]
+    what = f"fields.{name} is {held!r:.60}, but {to} has no such sys_id that the user may read"
+    return [Checked(False, what, "write the sys_id of the record: the 32 digits and letters in its address")]
 
 
 async def _choice(instance: Instance, line: list[str], name: str, wanted: str) -> list[Checked]:
@@ -198,7 +196,7 @@ async def _roles(own: ServiceNowTable, instance: Instance) -> list[Checked]:
     return [
         Checked(
             False,
-            f"the user {next(iter(users))} has none of the roles that write {what}: {', '.join(sorted(roles))}",
+            f"the user {next(iter(users))} has none of the roles that may write {what}: {', '.join(sorted(roles))}",
             "have one of them granted",
         )
         for roles, what in wanted
@@ -212,7 +210,7 @@ async def _events(instance: Instance) -> list[Checked]:
     except ActionRefused as error:
         if "invalid table" in str(error).lower():
             what = "the instance has no Event Management: events would be refused"
-            return [Checked(False, what, "set events = false, or have that product activated")]
+            return [Checked(False, what, "set events = false, or have the product activated")]
         return [_unread("whether events are taken", "em_event", error)]
     except ActionError as error:
         return [Checked(False, str(error))]
@@ -221,4 +219,4 @@ async def _events(instance: Instance) -> list[Checked]:
 
 def _unread(what: str, of: str, error: Exception | None) -> Checked:
     why = f" ({error})" if error is not None else ""
-    return Checked(None, f"{what} cannot be seen by this user{why}", f"let it read {of}, or try with one ticket")
+    return Checked(None, f"{what} cannot be checked as this user{why}", f"let it read {of}, or try with one ticket")

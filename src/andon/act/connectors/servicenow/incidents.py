@@ -150,10 +150,15 @@ class ServiceNowConnector(Connector):
         untaken = [name for name in rendering.site_fields(fields) if fields[name] and made.get(name) != fields[name]]
         said = ""
         if untaken:
-            said = f"the instance did not take {', '.join(untaken)}: no such field or value, or no right to write it"
+            said = (
+                f"the instance did not accept {', '.join(untaken)}: there is no such field or value, or no right to "
+                "write it"
+            )
         if made.get("correlation_id") != key:
             said = f"{said}; " if said else ""
-            said += "it did not keep correlation_id, so that this ticket is not found again: let the user write it"
+            said += (
+                "it did not store correlation_id, so this ticket cannot be found again: let the user write that field"
+            )
         return self._receipt(of, made, said)
 
     async def _change(self, key: str, asked: Comment | CloseTicket, rendered: Rendered) -> Receipt:
@@ -166,16 +171,17 @@ class ServiceNowConnector(Connector):
         there = self._the_one(found, of, number)
         closes = isinstance(asked, CloseTicket)
         if closes and there.get("state") in self.own.closed_states:
-            return self._receipt(of, there, "it is resolved already")
+            return self._receipt(of, there, "it is already resolved")
         made = await self._made(_at(change, there["sys_id"]))
         said = ""
         if closes and made.get("state") != fields["state"]:
             raise ActionRefused(
-                f"{self.name} answered well and left {number} in state {made.get('state')!r:.40}: the user may not set "
-                f"the state, or {fields['state']} is none of its states (close_state in the settings): resolve it there"
+                f"{self.name} reported success but left {number} in state {made.get('state')!r:.40}: the user may not "
+                f"set the state, or {fields['state']} is not one of its states (close_state in the settings): resolve "
+                "it there"
             )
         if not closes and rendering.mark(key) not in made.get(notes := next(iter(fields)), ""):
-            said = f"it does not show the note: see whether the user may write and read {notes}"
+            said = f"it does not show the note: check that the user may write and read {notes}"
         return self._receipt(of, {**there, **made}, said)
 
     async def _made(self, request: OutgoingRequest) -> dict[str, str]:
@@ -183,7 +189,7 @@ class ServiceNowConnector(Connector):
         response = await self.instance.ask(request.method, request.url, body=request.body)
         found = records(self.instance.client.json(response, changed=True))
         if len(found) != 1 or not _SYS_ID.match(found[0].get("sys_id", "")):
-            raise OutcomeUnknown(f"{self.name} answered {response.status_code} without the record it made")
+            raise OutcomeUnknown(f"{self.name} answered {response.status_code} without the record it created")
         return found[0]
 
     async def _tell(self, request: OutgoingRequest) -> Receipt:
@@ -196,7 +202,9 @@ class ServiceNowConnector(Connector):
             ) from error
         said = _told(self.instance.client.json(response, changed=True))
         if (found := _INSERTED.search(said)) is not None and int(found[1]) == 0:
-            raise ActionRefused(f"{self.name} took no event: {said}; see there why (Event Management), then retry")
+            raise ActionRefused(
+                f"{self.name} accepted no event: {said}; look up the reason there (Event Management), then retry"
+            )
         return Receipt(words=said)
 
     async def _find_ticket(self, of: str, key: str) -> Receipt | None:
@@ -205,7 +213,7 @@ class ServiceNowConnector(Connector):
         ours = [row for row in found if row.get("correlation_id") == key and _SYS_ID.match(row.get("sys_id", ""))]
         if len(ours) < len(found):
             raise ActionRefused(
-                f"{self.name} leaves out the search of {of} for correlation_id, so that a ticket could come twice: let "
+                f"{self.name} ignores the search of {of} for correlation_id, so a ticket could be opened twice: let "
                 "the user read that field, then retry"
             )
         opened = [row for row in ours if row.get("state") not in self.own.closed_states]

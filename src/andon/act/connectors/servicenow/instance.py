@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 #: Beginnings of the words of an instance, and what to do then. The first that is in them counts.
 _REMEDIES = (
-    ("data policy exception", "; a data policy wants these fields: give them in `fields` of the settings"),
-    ("aborted by business rule", "; the login is right, a business rule of the instance refuses this: ask who runs it"),
-    ("failed api level acl", "; this user may not use this interface: have the role for it granted, then retry"),
+    ("data policy exception", "; a data policy requires these fields: set them in `fields`"),
+    (
+        "aborted by business rule",
+        "; the login is correct, but a business rule of the instance refuses this: ask its administrator",
+    ),
+    ("failed api level acl", "; this user may not use this API: have the role for it granted, then retry"),
     ("invalid table", "; there is no such table: correct `tables` in the settings"),
-    ("does not represent any resource", "; this instance has no such interface: correct `url` in the settings"),
-    ("large rest payload", "; it is too large for the instance: propose it anew with less"),
+    ("does not represent any resource", "; this instance has no such API: correct `url` in the settings"),
+    ("large rest payload", "; it is too large for the instance: propose it again with less"),
     ("no record found", "; there is no such record, or this user may not see it: look it up there, then retry"),
 )
 
@@ -48,8 +51,9 @@ class Instance:
             secret = Secret(own.client_secret, own.client_secret_file, fallback, what=f"{where}: the client secret")
         if not secret.text:
             raise ConfigError(
-                f"{where} has no {'password' if own.user else 'client secret'}: write it into the table or a file that "
-                f"it names, or set {'ANDON_SERVICENOW_PASSWORD' if own.user else 'ANDON_SERVICENOW_CLIENT_SECRET'}"
+                f"{where} has no {'password' if own.user else 'client secret'}: set it in the table or in a file that "
+                "the table names, or set "
+                f"{'ANDON_SERVICENOW_PASSWORD' if own.user else 'ANDON_SERVICENOW_CLIENT_SECRET'}"
             )
         self.client = Client(
             name,
@@ -66,7 +70,7 @@ class Instance:
             f"{own.url}/oauth_token.do",
             own.client_id,
             secret,
-            "for client credentials the instance needs the property "
+            "for client credentials, the instance needs the property "
             "glide.oauth.inbound.client.credential.grant_type.enabled and a user in the application's registry",
         )
 
@@ -97,7 +101,7 @@ class Instance:
         url = table_url(self.url, of, query, fields, limit=limit, display=display)
         answer = self.client.json(await self.ask("GET", url))
         if not isinstance(answer, dict) or not isinstance(answer.get("result"), list):
-            raise TargetAway(f"{self.name} answered a search of {of} with something that is no list of records")
+            raise TargetAway(f"{self.name} answered a search of {of} with something that is not a list of records")
         return records(answer)
 
     async def close(self) -> None:

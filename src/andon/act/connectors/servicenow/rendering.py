@@ -27,7 +27,7 @@ MARK_DIGITS = 12
 #: What is told to be cut.
 #: Fields of a ticket that Andon fills itself.
 _OWN = frozenset({"short_description", "description", "impact", "urgency", "correlation_id", "correlation_display"})
-CUT: Final = "… cut: the rest is in Andon"
+CUT: Final = "… truncated: the rest is in Andon"
 _CODE = late(r"\[\s*(/?)\s*code\s*\]", re.IGNORECASE)
 _TAG = late(r"[<\uff1c](?=[a-z/!?])", re.IGNORECASE)
 _TEMPLATE = late(r"([$#{])\{")
@@ -105,7 +105,7 @@ def noting(own: ServiceNowTable, of: str, key: str, asked: Comment, ours: str, n
     """The requests that look a ticket up and add a note to it."""
     note = f"{body_text(asked.body, ours, TEXT_MAX - 40)}\n\n{mark(key)}"
     fields: dict[str, str] = {own.notes: note}
-    notes = ("Everybody who follows the ticket is told: the site has notes go into comments",)
+    notes = ("Everyone who follows the ticket is notified: this site writes notes as comments",)
     return Rendered(
         _changing(own, of, number, fields),
         (*(notes if own.notes == "comments" else ()), *_cut_note(fields)),
@@ -123,7 +123,7 @@ def closing(own: ServiceNowTable, of: str, asked: CloseTicket, ours: str, number
     fields["close_notes"] = cut(text, TEXT_MAX) or "Closed by Andon"
     return Rendered(
         _changing(own, of, number, fields),
-        ("A ticket that somebody resolved or closed meanwhile stays as it is", *_cut_note(fields)),
+        ("A ticket that has already been resolved or closed stays as it is", *_cut_note(fields)),
     )
 
 
@@ -165,7 +165,7 @@ def ticket_of(tables: tuple[str, ...], ticket: str) -> tuple[str, str]:
     if found is None or of not in tables:
         allowed = ", ".join(tables) or "none"
         raise ActionRefused(
-            f"{ticket!r:.80} is no ticket that can be written to: it is a number such as INC0010001, of one of the "
+            f"{ticket!r:.80} is not a ticket that can be written to: use a number such as INC0010001 from one of the "
             f"tables in the settings ({allowed})"
         )
     return of, found[2]
@@ -195,5 +195,5 @@ def _changing(own: ServiceNowTable, of: str, number: str, fields: dict[str, str]
 
 def _cut_note(fields: dict[str, str]) -> tuple[str, ...]:
     if any(CUT in held for held in fields.values()):
-        return (f"The text is cut: a field of the instance holds {TEXT_MAX:,} characters",)
+        return (f"The text is truncated: a field of the instance has at most {TEXT_MAX:,} characters",)
     return ()

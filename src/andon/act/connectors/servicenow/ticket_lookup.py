@@ -52,12 +52,12 @@ class Lookup:
     async def search(
         self,
         words: Annotated[str, Field(min_length=2, max_length=200, description="Words as they stand in the ticket.")],
-        only_open: Annotated[bool, Field(description="Leave out what is closed.")] = False,
+        only_open: Annotated[bool, Field(description="Omit closed tickets.")] = False,
     ) -> str:
         """Tickets with ``words`` in their title or description, the newest first."""
         wanted = value(words)
         if len(wanted) < 2:
-            return "That is too little to search for: give at least two letters."
+            return "That is too short to search for: give at least two letters."
         query = f"short_descriptionLIKE{wanted}^ORdescriptionLIKE{wanted}"
         query += f"{'^active=true' if only_open else ''}^ORDERBYDESCsys_created_on"
         lines: list[str] = []

@@ -71,9 +71,11 @@ def read_only(search: str, indexes: tuple[str, ...] = ()) -> str:
     if not text:
         raise ActionRefused("the search is empty: say what to look for, such as index=main error | stats count by host")
     if len(text) > SEARCH_MAX:
-        raise ActionRefused(f"the search has {len(text):,} characters, {SEARCH_MAX:,} are allowed: shorten it")
+        raise ActionRefused(f"the search has {len(text):,} characters, but only {SEARCH_MAX:,} are allowed: shorten it")
     if "`" in text:
-        raise ActionRefused("the search has a ` in it: macros and comments are not allowed, write out what they say")
+        raise ActionRefused(
+            "the search has a ` in it: macros and comments are not allowed: write out what they contain"
+        )
     if not text.startswith("|") and not ((found := _COMMAND.match(text)) and found[1].lower() == "search"):
         text = f"search {text}"
     return _Reading(text, indexes).whole()
@@ -84,7 +86,7 @@ def checked_time(value: str, what: str) -> str:
     text = value.strip()
     if not _TIME.fullmatch(text):
         raise ActionRefused(
-            f"{what} is {text!r:.40}, which is no time of Splunk's: write -4h, -7d@d, now, 2025-01-15T02:00:00 or unix "
+            f"{what} is {text!r:.40}, which is not a Splunk time: write -4h, -7d@d, now, 2025-01-15T02:00:00 or unix "
             "seconds"
         )
     return text
@@ -107,12 +109,12 @@ class _Reading:
         while at < len(self._text):
             at = self._sign(at)
         if len(self._open) > 1:
-            raise ActionRefused("the search does not close a [ that it opens")
+            raise ActionRefused("the search opens a [ that it does not close")
         self._end(len(self._text))
         if found := _TIMES.search("".join(self._bare)):
             raise ActionRefused(
-                f"the search says {found[1]}= itself, which is not allowed: the time is given beside it, as earliest "
-                "and latest, and no saved search is used"
+                f"the search says {found[1]}= itself, which is not allowed: set the time with earliest and latest, and "
+                "do not use a saved search"
             )
         made, last = [], 0
         for place, added in sorted(self._added):
@@ -127,11 +129,11 @@ class _Reading:
             return self._quoted(at)
         if sign == "'":
             if (found := _NAME.match(self._text, at)) is None:
-                raise ActionRefused("the search has a ' in it that may be read in two ways: use double quotation marks")
+                raise ActionRefused("the search has a ' in it that can be read in two ways: use double quotation marks")
             self._bare.append(found[0])
             return found.end()
         if sign == "\\" and self._text[at + 1 : at + 2] in ('"', "'"):
-            raise ActionRefused("the search has a backslash before a quotation mark: leave it out")
+            raise ActionRefused("the search has a backslash before a quotation mark: remove it")
         self._bare.append(sign)
         if sign == "|":
             self._end(at)
@@ -151,8 +153,8 @@ class _Reading:
     def _subsearch(self, at: int) -> int:
         if (name := self._open[-1].name) not in _JOINING:
             raise ActionRefused(
-                f"the search has a [ ] behind {name}, which would put what others logged into the search: use "
-                "append, appendcols or join"
+                f"the search has a [ ] after {name}, which would insert logged text into the search: use append, "
+                "appendcols or join"
             )
         found = _SUBSEARCH.match(self._text, at)
         return self._command(found.end() if found else at + 1, first=True)
@@ -160,10 +162,10 @@ class _Reading:
     def _quoted(self, at: int) -> int:
         end = self._text.find('"', at + 1)
         if end < 0:
-            raise ActionRefused("the search does not close a quotation mark")
+            raise ActionRefused("the search opens a quotation mark that it does not close")
         inner = self._text[at + 1 : end]
         if inner.endswith("\\"):
-            raise ActionRefused("the search has a backslash before a quotation mark: leave it out")
+            raise ActionRefused("the search has a backslash before a quotation mark: remove it")
         self._bare.append('""')
         return end + 1
 
@@ -171,7 +173,7 @@ class _Reading:
         """Read the name of a command; where what it is told begins."""
         found = _COMMAND.match(self._text, at)
         if found is None:
-            raise ActionRefused(f"the search has no command where one must be: at {self._text[at : at + 30]!r}")
+            raise ActionRefused(f"the search has no command where one is needed: at {self._text[at : at + 30]!r}")
         name = found[1].lower()
         if name not in ALLOWED:
             hint = ": a search in [ ] begins with the word search" if first and self._open else ""
@@ -187,7 +189,7 @@ class _Reading:
         """The command that is read now ends before ``at``."""
         command = self._open.pop()
         if self._round.pop():
-            raise ActionRefused("the search does not close a ( that it opens")
+            raise ActionRefused("the search opens a ( that it does not close")
         if command.name != "search" or not command.first or not self._indexes:
             return
         within = " OR ".join(f'index="{name}"' for name in self._indexes)

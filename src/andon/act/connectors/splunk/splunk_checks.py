@@ -62,7 +62,7 @@ async def _rest(known: SplunkTable, rest: Client) -> AsyncIterator[Checked]:
         yield Checked(
             False,
             f"the user {user} lacks {' and '.join(missing)}",
-            "give one of its roles these capabilities in Splunk (Settings, Roles)",
+            "add these capabilities to one of its roles in Splunk (Settings, Roles)",
         )
     else:
         yield Checked(True, f"logged in as {user}")
@@ -77,7 +77,7 @@ async def _app(known: SplunkTable, rest: Client) -> Checked:
     response = await rest.request("GET", f"{rest.base}{path}", params={"output_mode": "json"}, returned=(404,))
     if response.status_code == 404:
         return Checked(
-            False, f"there is no app {known.app}", "correct app: its name as in the address of Splunk's page"
+            False, f"there is no app {known.app}", "correct app: use its name from the address of the Splunk page"
         )
     return Checked(True, f"alerts are saved in the app {known.app}")
 
@@ -86,11 +86,11 @@ async def _index(rest: Client, index: str) -> Checked:
     url = f"{rest.base}/services/data/indexes/{quote(index)}"
     response = await rest.request("GET", url, params={"output_mode": "json"}, returned=(403, 404))
     if response.is_success:
-        return Checked(True, f"the index {index} is there")
+        return Checked(True, f"the index {index} exists")
     return Checked(
         None,
-        f"the index {index} is not seen from here ({rest.said(response) or response.status_code})",
-        "that is so where indexers are machines of their own; else correct its name",
+        f"the index {index} cannot be found from here ({rest.said(response) or response.status_code})",
+        "this is normal if the indexers are separate machines; otherwise correct its name",
     )
 
 
@@ -107,9 +107,9 @@ async def _hec(known: SplunkTable, hec: Client) -> AsyncIterator[Checked]:
     )
     answer = hec.json(response)
     if isinstance(answer, dict) and answer.get("code") == _NO_DATA:
-        yield Checked(True, "the event collector takes the token (an empty request, nothing was written)")
+        yield Checked(True, "the event collector accepts the token (an empty request, nothing was written)")
     else:
-        yield Checked(False, f"the event collector answers {hec.said(response)}", "see what its code asks for")
+        yield Checked(False, f"the event collector answers {hec.said(response)}", "look up what its code means")
 
 
 async def _content(client: Client, path: str) -> dict[str, object]:

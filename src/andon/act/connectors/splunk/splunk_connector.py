@@ -31,9 +31,10 @@ _TEXT_MAX = 7_000
 _HEC_REMEDY = {
     1: "the token is disabled: enable it in Splunk (Settings, Data inputs, HTTP Event Collector)",
     2: "the token is missing: set hec_token",
-    3: "the token was not understood: it is the value alone, without the word Splunk",
-    7: "the token may not write to this index, or there is none: correct indexes here, or the token's in Splunk",
-    10: "the token wants a channel, and this one did not get through: a proxy in between may drop headers",
+    3: "the token is not valid: set only its value, without the word Splunk",
+    7: "the token may not write to this index, or there is no such index: correct indexes here, or those of the token "
+    "in Splunk",
+    10: "the token requires a channel, but the header did not arrive: a proxy in between may drop headers",
     14: "the collector's acknowledgement is switched off",
 }
 _UNKNOWN_TOKEN = 4
@@ -125,7 +126,7 @@ class SplunkConnector(Connector):
             body = _encoded(self._payload(key, event, index, told))
             if len(body.encode()) <= EVENT_MAX:
                 break
-            notes = ["The text is cut: Splunk keeps 10,000 bytes of an event."]
+            notes = ["The text is truncated: Splunk keeps 10,000 bytes of an event."]
             told = f"{told[: min(_TEXT_MAX, len(told) * 9 // 10)].rstrip(' …')} …"
         return Rendered(
             (
@@ -184,7 +185,8 @@ class SplunkConnector(Connector):
         url = f"{self._saved()}?output_mode=json"
         notes = (
             f"Search: {search}",
-            f"Every {alert.every_minutes} minutes over as many minutes; it fires where it finds anything.",
+            f"It runs every {alert.every_minutes} minutes over the last {alert.every_minutes} minutes, and fires if it "
+            "finds anything.",
         )
         return Rendered((OutgoingRequest("POST", url, urlencode(form), FORM),), notes)
 
@@ -204,8 +206,8 @@ class SplunkConnector(Connector):
         answer = client.json(response, changed=True)
         code = answer.get("code") if isinstance(answer, dict) else None
         if code != 0:
-            raise OutcomeUnknown(f"{self.name} answered 200 and {client.said(response) or 'nothing that is known'}")
-        taken = "taken" if "ackId" not in answer else f"taken for indexing as {answer['ackId']}"
+            raise OutcomeUnknown(f"{self.name} answered 200 and {client.said(response) or 'nothing known'}")
+        taken = "taken" if "ackId" not in answer else f"accepted for indexing as {answer['ackId']}"
         return Receipt(words=f"{text(answer, 'text') or 'Success'}: {taken}")
 
     async def _save(self, key: str, alert: SaveAlert, request: OutgoingRequest) -> Receipt:
@@ -220,10 +222,10 @@ class SplunkConnector(Connector):
         name = " ".join(alert.name.split())
         if response.status_code == 409 and not await self._ours(client, name, key):
             raise ActionRefused(
-                f"{self.name} answered 409: {client.said(response)}; an alert of somebody else has this name: choose "
-                "another"
+                f"{self.name} answered 409: {client.said(response)}; another alert has this name: choose a different "
+                "name"
             )
-        return Receipt(ref=name, words="saved" if response.status_code != 409 else "it was saved before")
+        return Receipt(ref=name, words="saved" if response.status_code != 409 else "it was already saved")
 
     async def _ours(self, client: Client, name: str, key: str) -> bool:
         """Whether the alert of this name is the one that an earlier try of ours made."""
@@ -240,12 +242,12 @@ class SplunkConnector(Connector):
             token = Secret(known.password, known.password_file, self.settings.splunk_password, what=what)
             if not token.text:
                 raise ConfigError(
-                    f"[[splunk]] {self.name} names the user {known.user} and no password: set password, password_file "
+                    f"[[splunk]] {self.name} names the user {known.user} but no password: set password, password_file "
                     "or ANDON_SPLUNK_PASSWORD"
                 )
         elif not token.text:
             raise ConfigError(
-                f"[[splunk]] {self.name} has a url and no login: set token, token_file or ANDON_SPLUNK_TOKEN, or user "
+                f"[[splunk]] {self.name} has a url but no login: set token, token_file or ANDON_SPLUNK_TOKEN, or user "
                 "and password"
             )
         return Client(
@@ -263,7 +265,7 @@ class SplunkConnector(Connector):
         token = Secret(known.hec_token, known.hec_token_file, self.settings.splunk_hec_token, what=what)
         if not token.text:
             raise ConfigError(
-                f"[[splunk]] {self.name} has a hec_url and no token for it: set hec_token, hec_token_file or "
+                f"[[splunk]] {self.name} has a hec_url but no token for it: set hec_token, hec_token_file or "
                 "ANDON_SPLUNK_HEC_TOKEN"
             )
         return Client(
@@ -289,8 +291,8 @@ def cron(minutes: int) -> str:
         hours = minutes // 60
         return "0 0 * * *" if hours == 24 else f"0 {'*' if hours == 1 else f'*/{hours}'} * * *"
     raise ActionRefused(
-        f"an alert every {minutes} minutes cannot be scheduled: choose a part of an hour or of a day, such as 5, 15, "
-        "60 or 240"
+        f"an alert every {minutes} minutes cannot be scheduled: choose minutes that divide an hour or a day evenly, "
+        "such as 5, 15, 60 or 240"
     )
 
 
@@ -320,5 +322,5 @@ def _encoded(value: dict[str, Any]) -> str:
 
 def _open(client: Client | None, name: str) -> Client:
     if client is None:
-        raise ActionRefused(f"{name} has no address for that any more: decline it, or give the address again")
+        raise ActionRefused(f"{name} no longer has an address for that: decline it, or set the address again")
     return client

@@ -29,11 +29,14 @@ Search = Annotated[
     str,
     Field(
         max_length=spl.SEARCH_MAX,
-        description="SPL, such as: index=main host=press-4 error | stats count by sourcetype. Only commands that read.",
+        description="SPL, such as: index=main host=press-4 error | stats count by sourcetype. Only commands that read "
+        "are allowed.",
     ),
 ]
-Time = Annotated[str, Field(max_length=40, description="As Splunk writes times: -4h, -7d@d, now, 2025-01-15T02:00:00.")]
-Most = Annotated[int, Field(ge=1, le=ROWS, description="Rows at most.")]
+Time = Annotated[
+    str, Field(max_length=40, description="Time as Splunk writes it: -4h, -7d@d, now, 2025-01-15T02:00:00.")
+]
+Most = Annotated[int, Field(ge=1, le=ROWS, description="Maximum number of rows.")]
 
 
 class Found(NamedTuple):
@@ -103,7 +106,7 @@ class Searches:
             if one.get("name") != "-" and str(count := table(one, "content").get("triggered_alert_count", 0)).isdigit()
         ]
         lines = [f"{name}: fired {count:,} times" for count, name in sorted(fired, reverse=True)[:ROWS] if count]
-        return "\n".join(lines) or "no alert fired that this user may see"
+        return "\n".join(lines) or "no alert that this user may see has fired"
 
     async def _post(self, path: str, form: dict[str, str]) -> Any:
         return await self._client.request(
@@ -122,7 +125,7 @@ class Searches:
             for message in entries(answer, "messages"):
                 words = clean(" ".join((text(message, "text") or "").split()), 400)
                 if str(message.get("type")).upper() in ("FATAL", "ERROR"):
-                    raise ActionRefused(f"{self._client.name} did not search: {words}")
+                    raise ActionRefused(f"{self._client.name} did not run the search: {words}")
                 if words and words not in said and str(message.get("type")).upper() != "DEBUG":
                     said.append(words)
             rows += entries(answer, "results")
@@ -140,7 +143,7 @@ def _lines(name: str, answer: str) -> Iterator[dict[str, Any]]:
         try:
             value = msgspec.json.decode(line.encode())
         except msgspec.DecodeError:
-            raise TargetAway(f"{name} broke off in the middle of its answer") from None
+            raise TargetAway(f"{name} stopped in the middle of its answer") from None
         if isinstance(value, dict):
             whole = whole or value.get("lastrow") is True
             yield value
@@ -162,7 +165,7 @@ def _told(found: Found, when: str) -> str:
         line = json.dumps(shown, ensure_ascii=False)
         line = line if len(line) <= ROW_MAX else f"{line[:ROW_MAX]} …"
         if (size := size + len(line)) > _TOLD_MAX:
-            lines.append("the rest is too long to be shown: ask for fewer rows or fields")
+            lines.append("the rest is too long to show: ask for fewer rows or fields")
             break
         lines.append(line)
     return "\n".join([*lines, *found.said])

@@ -77,8 +77,8 @@ class ConnectorSettings(
         for kind, name, _ in self.targets:
             if name in seen:
                 raise ValueError(
-                    f"two connected systems are called {name} ([[{seen[name]}]] and [[{kind}]]): give one of them "
-                    "a name of its own"
+                    f"two connected systems are called {name} ([[{seen[name]}]] and [[{kind}]]): give one of them a "
+                    "different name"
                 )
             seen[name] = kind
         self.check_rules(seen)

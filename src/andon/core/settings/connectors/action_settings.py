@@ -32,10 +32,10 @@ def parse_quiet(text: str) -> tuple[time, time] | None:
         return None
     found = _DAY.match(text.strip())
     if found is None:
-        raise ValueError('quiet is a time of day such as "22:00-06:00"')
+        raise ValueError('quiet must be a time of day such as "22:00-06:00"')
     begin, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
     if begin == end:
-        raise ValueError("quiet begins and ends at the same time, which is never or always: leave it out, or change it")
+        raise ValueError("quiet begins and ends at the same time: set two different times, or remove quiet")
     return begin, end
 
 
@@ -124,9 +124,11 @@ class Route(Where):
     @model_validator(mode="after")
     def _whole(self) -> Route:
         if bool(self.escalate_to) != (parse_pause(self.escalate_after) is not None):
-            raise ValueError("escalate_after says when, and escalate_to who is told then: write both of them, or none")
+            raise ValueError("escalate_after says when, and escalate_to says who is told then: set both or neither")
         if "raised" not in self.states:
-            raise ValueError('states must hold "raised": nobody can follow the end of what was never told')
+            raise ValueError(
+                'states must include "raised": the end of an alarm is reported only to those who were told of its start'
+            )
         return self
 
 
@@ -136,13 +138,14 @@ class ActionSettings(BaseModel, defer_build=True):
     action_rules: list[ActionRule] = Field(
         [],
         max_length=100,
-        description="What is proposed by itself, in `andon.toml`: a table `[[action_rules]]` for each, such as a "
+        description="Actions that Andon proposes on its own, in `andon.toml`: a table `[[action_rules]]` for each, "
+        "such as a "
         "ticket for every new CRITICAL problem of line 3; see [actions](actions.md#rules).",
     )
     notify: list[Route] = Field(
         [],
         max_length=100,
-        description="Who is told of what, in `andon.toml`: a table `[[notify]]` for each route; see "
+        description="Who is told about what, in `andon.toml`: a table `[[notify]]` for each route; see "
         "[actions](actions.md#notifications).",
     )
     approve_role: Literal["operator", "admin"] = Field(
@@ -154,25 +157,26 @@ class ActionSettings(BaseModel, defer_build=True):
         "message, which a person approves. One of `off`, `on`.",
     )
     proposal_expires: str = Field(
-        "72h", description="Time after which a proposal that nobody decided on expires, such as `24h`."
+        "72h", description="How long a proposal waits for a decision before it expires, such as `24h`."
     )
     action_patience: str = Field(
-        "7d", description="How long an approved action is tried while its target is away, such as `24h`."
+        "7d", description="How long Andon retries an approved action while its target is unavailable, such as `24h`."
     )
     ticket_comment_every: str = Field(
         "1h",
-        description="Least time between two comments that tell a ticket of later occurrences of its problem, such as "
-        "`30m`; `never` tells it of none.",
+        description="Shortest time between two comments that add later occurrences of a problem to its ticket, such as "
+        "`30m`; `never` adds none.",
     )
     action_retention: str = Field(
         "400d",
-        description="How long finished actions are kept, such as `1y`; those whose ticket is open are kept longer.",
+        description="How long finished actions are kept, such as `1y`; actions whose ticket is still open are kept "
+        "longer.",
     )
     public_url: str = Field(
         "",
         max_length=500,
         description="Address at which people reach the page, such as `https://andon.plant.local`: messages and tickets "
-        "link to it; empty means no link.",
+        "link to it; if empty, they contain no link.",
     )
 
     @field_validator("proposal_expires", "action_patience", "action_retention")
@@ -206,10 +210,10 @@ class ActionSettings(BaseModel, defer_build=True):
 def _distinct(names: list[str], table: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two tables [[{table}]] are called {name}: give each a name of its own")
+            raise ValueError(f"two tables [[{table}]] are called {name}: give each a different name")
 
 
 def _demand(name: str, targets: Mapping[str, str], who: str) -> None:
     if name not in targets:
         listed = ", ".join(sorted(targets)) or "none"
-        raise ValueError(f"{who} names {name}, which is no connected system; there are: {listed}")
+        raise ValueError(f"{who} names {name}, which is not a connected system; there are: {listed}")

@@ -1,4 +1,4 @@
-"""Services that the library Apprise knows (extra `apprise`)."""
+"""Services that the Apprise library supports (extra `apprise`)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class AppriseTable(Target):
     @classmethod
     def _schemes(cls, value: list[SecretStr]) -> list[SecretStr]:
         if not all(is_address(one.get_secret_value()) for one in value):
-            raise ValueError("an address of Apprise begins with its service, such as mmost://host/token")
+            raise ValueError("an Apprise address begins with its service, such as mmost://host/token")
         return value
 
     @model_validator(mode="after")
     def _one_list(self) -> Self:
         if bool(self.urls) == (self.urls_file is not None):
-            raise ValueError("write urls, or urls_file with one address a line")
+            raise ValueError("set urls, or set urls_file to a file with one address per line")
         return self
 
 
@@ -50,7 +50,7 @@ class AppriseSettings(BaseModel, defer_build=True):
     apprise: list[AppriseTable] = Field(
         [],
         max_length=20,
-        description="Services that the library Apprise knows (extra `apprise`). "
+        description="Services that the Apprise library supports (extra `apprise`). "
         "In `andon.toml`: a table `[[apprise]]` for each; see "
         "[connectors](connectors.md#apprise).",
     )

@@ -40,7 +40,7 @@ class EmailTable(Target):
     @classmethod
     def _server(cls, value: str) -> str:
         if not _HOST.match(value):
-            raise ValueError(f"{value!r:.80} is no name of a server: write it without scheme and port")
+            raise ValueError(f"{value!r:.80} is not a server name: remove the reference scheme and port")
         return value
 
     @field_validator("sender")
@@ -59,9 +59,9 @@ class EmailTable(Target):
         made = {}
         for name, members in value.items():
             if not _NAME.match(name):
-                raise ValueError(f"{name!r:.60} is no name of a list: use small letters, digits, - and _")
+                raise ValueError(f"{name!r:.60} is not a valid list name: use lower-case letters, digits, - and _")
             if not 1 <= len(members) <= 100:
-                raise ValueError(f"the list {name} has {len(members)} recipients: 1 to 100 may be")
+                raise ValueError(f"the list {name} has {len(members)} recipients: a list has 1 to 100")
             made[name] = list(dict.fromkeys(_address(one) for one in members))
         return made
 
@@ -69,13 +69,13 @@ class EmailTable(Target):
     def _fits(self) -> Self:
         password = bool(self.password.get_secret_value().strip())
         if password and self.password_file is not None:
-            raise ValueError("password and password_file are one thing: write one of them")
+            raise ValueError("set either password or password_file, not both")
         if (password or self.password_file is not None) and not self.user:
-            raise ValueError("a password goes with a user")
+            raise ValueError("a password needs a user: set user as well")
         if self.user and self.security == "none":
-            raise ValueError('a password is not sent in the clear: log in with security "starttls" or "tls"')
+            raise ValueError('a password is never sent unencrypted: set security to "starttls" or "tls"')
         if self.ca is not None and self.security == "none":
-            raise ValueError("ca is for TLS")
+            raise ValueError("ca applies only to TLS: set security, or remove ca")
         return self
 
     @property
@@ -93,11 +93,14 @@ class EmailSettings(BaseModel, defer_build=True):
         description="Mail. In `andon.toml`: a table `[[email]]` for each; see [connectors](connectors.md#email).",
     )
     email_password: SecretStr = Field(
-        SecretStr(""), description="Password of each `[[email]]` that names a `user` and no password of its own."
+        SecretStr(""), description="Password of each `[[email]]` that has a `user` but no password of its own."
     )
 
 
 def _address(value: str) -> str:
     if not _ADDRESS.match(value) or ".." in value:
-        raise ValueError(f"{value!r:.100} is no mail address: write crew@plant.example, without a name and in ASCII")
+        raise ValueError(
+            f"{value!r:.100} is not a mail address: write it like crew@plant.example, without a display "
+            "name and in ASCII"
+        )
     return value

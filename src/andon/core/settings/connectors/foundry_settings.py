@@ -1,4 +1,4 @@
-"""Palantir Foundry: files, streams, actions of an ontology."""
+"""Palantir Foundry: files, streams, ontology actions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FoundryAction(BaseModel, defer_build=True):
     @classmethod
     def _api_name(cls, value: str) -> str:
         if not _API_NAME.match(value):
-            raise ValueError(f"{value!r:.60} is no API name of an action, such as create-work-order")
+            raise ValueError(f"{value!r:.60} is not the API name of an action, such as create-work-order")
         return value
 
     @field_validator("parameters")
@@ -49,7 +49,9 @@ class FoundryAction(BaseModel, defer_build=True):
         for name, one in value.items():
             if odd := sorted(set(_in_braces(one)) - FILLED):
                 listed = ", ".join(sorted(FILLED))
-                raise ValueError(f"{name} has {{{odd[0]}}} in it, which is nothing of a problem; there are: {listed}")
+                raise ValueError(
+                    f"{name} contains {{{odd[0]}}}, which is not a field of a problem; the fields are: {listed}"
+                )
         return value
 
 
@@ -88,7 +90,7 @@ class FoundryTable(Target):
     def _address(cls, value: str) -> str:
         address = base_url(value)
         if address.endswith("/api"):
-            raise ValueError("this is the address of Foundry itself, without /api at its end")
+            raise ValueError("write the address of Foundry itself, without /api at its end")
         return address
 
     @field_validator("datasets", "streams")
@@ -96,14 +98,17 @@ class FoundryTable(Target):
     def _rids(cls, value: list[str]) -> list[str]:
         for rid in value:
             if not RID.match(rid):
-                raise ValueError(f"{rid!r:.80} is no RID, such as ri.foundry.main.dataset.c26f11c8-…: see its details")
+                raise ValueError(
+                    f"{rid!r:.80} is not a RID such as ri.foundry.main.dataset.c26f11c8-…: copy it from "
+                    "the details of the dataset or stream"
+                )
         return value
 
     @field_validator("branch")
     @classmethod
     def _branch_name(cls, value: str) -> str:
         if RID.match(value) or value.strip() != value:
-            raise ValueError(f"{value!r:.60} is no name of a branch, such as master")
+            raise ValueError(f"{value!r:.60} is not a branch name such as master")
         return value
 
     @field_validator("folder")
@@ -111,22 +116,24 @@ class FoundryTable(Target):
     def _relative(cls, value: str) -> str:
         folder = value.strip().strip("/")
         if any(part in ("", ".", "..") for part in folder.split("/")) and folder:
-            raise ValueError(f"{value!r:.60} is no folder within a dataset, such as andon or reports/andon")
+            raise ValueError(f"{value!r:.60} is not a folder within a dataset such as andon or reports/andon")
         return folder
 
     @field_validator("ontology")
     @classmethod
     def _ontology_name(cls, value: str) -> str:
         if value and not (_API_NAME.match(value) or RID.match(value)):
-            raise ValueError(f"{value!r:.80} is no API name and no RID of an ontology")
+            raise ValueError(f"{value!r:.80} is neither the API name nor the RID of an ontology")
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> FoundryTable:
         if not (self.datasets or self.streams or self.actions):
-            raise ValueError("a [[foundry]] table needs datasets, streams or [[foundry.actions]]: say what it is for")
+            raise ValueError(
+                "a [[foundry]] table needs datasets, streams or [[foundry.actions]]: add at least one of them"
+            )
         if self.actions and not self.ontology:
-            raise ValueError("[[foundry.actions]] are of an ontology: name it as ontology")
+            raise ValueError("[[foundry.actions]] belong to an ontology: set ontology to its name")
         if len({one.name for one in self.actions}) < len(self.actions):
             raise ValueError("two [[foundry.actions]] have the same name")
         return self
@@ -138,13 +145,13 @@ class FoundrySettings(BaseModel, defer_build=True):
     foundry: list[FoundryTable] = Field(
         [],
         max_length=20,
-        description="Palantir Foundry: files, streams, actions of an ontology. "
+        description="Palantir Foundry: files, streams, ontology actions. "
         "In `andon.toml`: a table `[[foundry]]` for each; see "
         "[connectors](connectors.md#foundry).",
     )
     foundry_token: SecretStr = Field(
-        SecretStr(""), description="Token of each `[[foundry]]` that has no login of its own."
+        SecretStr(""), description="Token for each `[[foundry]]` table without a login of its own."
     )
     foundry_client_secret: SecretStr = Field(
-        SecretStr(""), description="Client secret of each `[[foundry]]` that names a `client_id` and no secret."
+        SecretStr(""), description="Client secret for each `[[foundry]]` table that has a `client_id` but no secret."
     )

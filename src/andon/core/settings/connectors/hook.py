@@ -27,7 +27,7 @@ class HookTable(Target):
     @model_validator(mode="after")
     def _one_address(self) -> Self:
         if self.url.get_secret_value().strip() and self.url_file is not None:
-            raise ValueError("url and url_file are one thing: write one of them")
+            raise ValueError("set either url or url_file, not both")
         return self
 
 
@@ -38,7 +38,7 @@ def hook_secret(table: HookTable, what: str, fallback: SecretStr | None = None, 
     """
     url = Secret(table.url, table.url_file, fallback, what=f"{what}: url")
     if not url.text:
-        raise ConfigError(f"{what} has no address: write url or url_file{f', or set {setting}' if setting else ''}")
+        raise ConfigError(f"{what} has no address: set url or url_file{f', or set {setting}' if setting else ''}")
     demand_address(url)
     return url
 
@@ -50,4 +50,4 @@ def demand_address(url: Secret) -> None:
     except ValueError as error:
         raise ConfigError(f"{url.what}: {error}") from None
     if any(sign.isspace() for sign in url.text):
-        raise ConfigError(f"{url.what}: an address holds no blanks")
+        raise ConfigError(f"{url.what}: an address must not contain spaces")

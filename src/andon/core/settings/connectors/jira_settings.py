@@ -61,14 +61,16 @@ class JiraTable(Target):
         if not value.strip():
             return ""
         if "?" in (address := base_url(value)):
-            raise ValueError("Jira's address ends before any ?: write https://HOST, with its path where it has one")
+            raise ValueError("Jira's address must not contain a ?: write https://HOST, with its path if it has one")
         return address.removesuffix("/rest/api/3").removesuffix("/rest/api/2")
 
     @field_validator("user")
     @classmethod
     def _user(cls, value: str) -> str:
         if ":" in value or not value.isprintable():
-            raise ValueError("no user is called so: write the address of the user (Cloud) or its name (Data Center)")
+            raise ValueError(
+                "this is not a valid user: write the user's mail address (Cloud) or user name (Data Center)"
+            )
         return value.strip()
 
     @field_validator("projects")
@@ -77,7 +79,7 @@ class JiraTable(Target):
         for key in value:
             if not _KEY.match(key):
                 raise ValueError(
-                    f"{key!r:.60} is no key of a project: write what stands before its issues, such as OPS"
+                    f"{key!r:.60} is not a project key: write the part before the number in its issues, such as OPS"
                 )
         return list(dict.fromkeys(value))
 
@@ -86,7 +88,9 @@ class JiraTable(Target):
     def _labels(cls, value: list[str]) -> list[str]:
         for label in value:
             if not label or len(label) > 200 or not label.isprintable() or " " in label:
-                raise ValueError(f"{label!r:.60} is no label of Jira: it has no spaces, and at most 200 characters")
+                raise ValueError(
+                    f"{label!r:.60} is not a valid Jira label: labels have no spaces and at most 200 characters"
+                )
         return value
 
     @field_validator("fields", "close_fields")
@@ -94,7 +98,7 @@ class JiraTable(Target):
     def _fields(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not _FIELD.match(name):
-                raise ValueError(f"{name!r:.60} is no id of a field: write it as Jira does, such as customfield_10010")
+                raise ValueError(f"{name!r:.60} is not a field id: write it as Jira does, such as customfield_10010")
         return value
 
     @model_validator(mode="after")
@@ -102,13 +106,16 @@ class JiraTable(Target):
         if not self.url:
             raise ValueError("url is empty: write Jira's address, such as https://plant.atlassian.net")
         if urlsplit(self.url).hostname == "api.atlassian.com" and not self.page:
-            raise ValueError("nobody sees issues at api.atlassian.com: write page, such as https://plant.atlassian.net")
+            raise ValueError(
+                "people cannot open issues at api.atlassian.com: set page to an address such as "
+                "https://plant.atlassian.net"
+            )
         if self.token.get_secret_value().strip() and self.token_file is not None:
-            raise ValueError("token and token_file are one thing: write one of them")
+            raise ValueError("set either token or token_file, not both")
         if own := OWN_FIELDS.intersection(self.fields):
-            raise ValueError(f"Andon fills {', '.join(sorted(own))} itself: leave it out of fields")
+            raise ValueError(f"Andon fills {', '.join(sorted(own))} itself: remove it from fields")
         if self.priorities and "priority" in self.fields:
-            raise ValueError("priorities and fields both say what priority is: leave one out")
+            raise ValueError("priorities and fields both set the priority: remove one of them")
         return self
 
 
@@ -122,5 +129,5 @@ class JiraSettings(BaseModel, defer_build=True):
         "[connectors](connectors.md#jira).",
     )
     jira_token: SecretStr = Field(
-        SecretStr(""), description="Token (or password) for the tables `[[jira]]` that name none of their own."
+        SecretStr(""), description="Token (or password) for each `[[jira]]` table without one of its own."
     )

@@ -36,13 +36,15 @@ class McpTable(Target):
     @model_validator(mode="after")
     def _one_way(self) -> McpTable:
         if bool(self.url) == bool(self.command):
-            raise ValueError("an MCP server has either a url or a command: give one of them")
+            raise ValueError("an MCP server has either a url or a command: set one of them")
         if self.command and (self.token.get_secret_value() or self.token_file):
-            raise ValueError("a command takes no token: give it what it needs in environment")
+            raise ValueError("a command takes no token: pass what it needs in environment")
         if self.url and self.environment:
-            raise ValueError("environment is for a command: a server at a url takes a token")
+            raise ValueError("environment applies to a command: for a server at a url, set a token")
         if both := sorted({*self.read_tools} & {*self.write_tools}):
-            raise ValueError(f"{both[0]} stands in read_tools and in write_tools: a tool that writes is no reading one")
+            raise ValueError(
+                f"{both[0]} is listed in read_tools and in write_tools: list a tool that writes in write_tools only"
+            )
         return self
 
 

@@ -37,7 +37,7 @@ class NtfyTable(Target):
     def _names(cls, value: list[str]) -> list[str]:
         for topic in value:
             if not _TOPIC.match(topic) or topic in _NO_TOPICS:
-                raise ValueError(f"{topic!r:.80} is no topic: use up to 64 letters, digits, - and _")
+                raise ValueError(f"{topic!r:.80} is not a valid topic: use up to 64 letters, digits, - and _")
         return value
 
     @model_validator(mode="after")
@@ -45,13 +45,13 @@ class NtfyTable(Target):
         token = bool(self.token.get_secret_value().strip())
         password = bool(self.password.get_secret_value().strip())
         if token and self.token_file is not None:
-            raise ValueError("token and token_file are one thing: write one of them")
+            raise ValueError("set either token or token_file, not both")
         if password and self.password_file is not None:
-            raise ValueError("password and password_file are one thing: write one of them")
+            raise ValueError("set either password or password_file, not both")
         if (password or self.password_file is not None) != bool(self.user):
-            raise ValueError("user and password go together")
+            raise ValueError("set both user and password, or neither")
         if self.user and (token or self.token_file is not None):
-            raise ValueError("a token stands in place of user and password: write one of them")
+            raise ValueError("a token replaces user and password: set one or the other")
         return self
 
 
@@ -64,5 +64,5 @@ class NtfySettings(BaseModel, defer_build=True):
         description="ntfy. In `andon.toml`: a table `[[ntfy]]` for each; see [connectors](connectors.md#ntfy).",
     )
     ntfy_token: SecretStr = Field(
-        SecretStr(""), description="Token of each `[[ntfy]]` that has none of its own and no `user`."
+        SecretStr(""), description="Token for each `[[ntfy]]` table with neither a token nor a `user` of its own."
     )

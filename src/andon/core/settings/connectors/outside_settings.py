@@ -29,6 +29,6 @@ class OutsideSettings(BaseModel, defer_build=True):
     connectors: list[OutsideTable] = Field(
         [],
         max_length=20,
-        description="Systems that connectors of installed packages know, in `andon.toml`: a table `[[connectors]]` for "
-        "each with `kind`; see [connectors](connectors.md#connectors-from-outside).",
+        description="Systems for which an installed package brings the connector, in `andon.toml`: a table "
+        "`[[connectors]]` for each with `kind`; see [connectors](connectors.md#connectors-from-outside).",
     )

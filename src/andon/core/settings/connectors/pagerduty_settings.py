@@ -1,4 +1,4 @@
-"""PagerDuty, by its Events API v2."""
+"""PagerDuty, through its Events API v2."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PagerDutyTable(Target):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.routing_key.get_secret_value() and self.routing_key_file is not None:
-            raise ValueError("routing_key and routing_key_file are one thing: write one of them")
+            raise ValueError("set either routing_key or routing_key_file, not both")
         return self
 
 
@@ -40,9 +40,9 @@ class PagerDutySettings(BaseModel, defer_build=True):
     pagerduty: list[PagerDutyTable] = Field(
         [],
         max_length=20,
-        description="PagerDuty, by its Events API v2. In `andon.toml`: a table `[[pagerduty]]` for each; see "
+        description="PagerDuty, through its Events API v2. In `andon.toml`: a table `[[pagerduty]]` for each; see "
         "[connectors](connectors.md#pagerduty).",
     )
     pagerduty_routing_key: SecretStr = Field(
-        SecretStr(""), description="Integration key for the tables `[[pagerduty]]` that have none of their own."
+        SecretStr(""), description="Integration key for each `[[pagerduty]]` table without one of its own."
     )

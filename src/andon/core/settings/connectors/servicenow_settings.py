@@ -57,7 +57,7 @@ class ServiceNowTable(Target):
     def _tables(cls, value: list[str]) -> list[str]:
         for name in value:
             if not _NAME.match(name):
-                raise ValueError(f"{name!r:.60} is no name of a table: write it as the instance does, such as incident")
+                raise ValueError(f"{name!r:.60} is not a table name: write it as the instance does, such as incident")
         return list(dict.fromkeys(value))
 
     @field_validator("fields")
@@ -65,9 +65,9 @@ class ServiceNowTable(Target):
     def _fields(cls, value: dict[str, str]) -> dict[str, str]:
         for name, held in value.items():
             if not _NAME.match(name):
-                raise ValueError(f"{name!r:.60} is no name of a field: write it as the instance does (caller_id)")
+                raise ValueError(f"{name!r:.60} is not a field name: write it as the instance does, such as caller_id")
             if name in OWN_FIELDS:
-                raise ValueError(f"Andon fills {name} itself: leave it out of fields")
+                raise ValueError(f"Andon fills {name} itself: remove it from fields")
             if len(held) > 1_000:
                 raise ValueError(f"the value of {name} is longer than 1,000 characters")
         return value
@@ -77,7 +77,9 @@ class ServiceNowTable(Target):
     def _urgency(cls, value: dict[str, int]) -> dict[str, int]:
         for severity, urgency in value.items():
             if severity.upper() not in _URGENCY or urgency not in (1, 2, 3):
-                raise ValueError(f"{severity!r:.60} = {urgency}: a severity such as CRITICAL has the urgency 1, 2 or 3")
+                raise ValueError(
+                    f"{severity!r:.60} = {urgency}: give a severity such as CRITICAL the urgency 1, 2 or 3"
+                )
         return {severity.upper(): urgency for severity, urgency in value.items()}
 
     @model_validator(mode="after")
@@ -85,17 +87,17 @@ class ServiceNowTable(Target):
         password = bool(self.password.get_secret_value()) or self.password_file is not None
         secret = bool(self.client_secret.get_secret_value()) or self.client_secret_file is not None
         if self.password.get_secret_value() and self.password_file is not None:
-            raise ValueError("password and password_file are one thing: write one of them")
+            raise ValueError("set either password or password_file, not both")
         if self.client_secret.get_secret_value() and self.client_secret_file is not None:
-            raise ValueError("client_secret and client_secret_file are one thing: write one of them")
+            raise ValueError("set either client_secret or client_secret_file, not both")
         if bool(self.user) == bool(self.client_id):
-            raise ValueError("write user (with a password) or client_id (with a client secret), one of the two")
+            raise ValueError("set either user (with a password) or client_id (with a client secret), not both")
         if (password and not self.user) or (secret and not self.client_id):
-            raise ValueError("a password goes with user, a client secret with client_id")
+            raise ValueError("a password belongs to user, a client secret to client_id: set the matching pair")
         if not self.tables and not self.events:
-            raise ValueError('without tables and without events nothing is left: write tables = ["incident"]')
+            raise ValueError('with neither tables nor events there is nothing to do: set tables = ["incident"]')
         if not self.close_code and self.close_state in ("6", "7"):
-            raise ValueError("an incident is resolved with a close_code: write one that the instance has")
+            raise ValueError("an incident needs a close_code to be resolved: set one that the instance has")
         return self
 
     def urgency_of(self, severity: str) -> int:
@@ -114,10 +116,10 @@ class ServiceNowSettings(BaseModel, defer_build=True):
     )
     servicenow_password: SecretStr = Field(
         SecretStr(""),
-        description="Password for the tables `[[servicenow]]` that name a user and have no password of their own.",
+        description="Password for each `[[servicenow]]` table that has a user but no password of its own.",
     )
     servicenow_client_secret: SecretStr = Field(
         SecretStr(""),
-        description="OAuth client secret for the tables `[[servicenow]]` that name a client_id and have no secret of "
-        "their own.",
+        description="OAuth client secret for each `[[servicenow]]` table that has a client_id but no secret of its "
+        "own.",
     )

@@ -1,4 +1,4 @@
-"""Slack, by an incoming webhook or as a bot."""
+"""Slack, through an incoming webhook or as a bot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SlackTable(HookTable):
     def _channels(cls, value: list[str]) -> list[str]:
         for channel in value:
             if not _CHANNEL.match(channel):
-                raise ValueError(f"{channel!r:.60} is no channel: write its ID, such as C024BE91L, or #its-name")
+                raise ValueError(f"{channel!r:.60} is not a channel: write its ID, such as C024BE91L, or #its-name")
         return value
 
     @model_validator(mode="after")
@@ -41,11 +41,11 @@ class SlackTable(HookTable):
         has_token = bool(self.token.get_secret_value().strip()) or self.token_file is not None
         has_url = bool(self.url.get_secret_value().strip()) or self.url_file is not None
         if self.token.get_secret_value().strip() and self.token_file is not None:
-            raise ValueError("token and token_file are one thing: write one of them")
+            raise ValueError("set either token or token_file, not both")
         if has_url and (has_token or self.channels):
-            raise ValueError("a webhook belongs to one channel: write url alone, or token and channels")
+            raise ValueError("a webhook belongs to one channel: set only url, or set token and channels")
         if has_token and not self.channels:
-            raise ValueError("a bot needs to know where it may write: channels is missing")
+            raise ValueError("channels is missing: list the channels that the bot may write to")
         return self
 
 
@@ -55,13 +55,15 @@ class SlackSettings(BaseModel, defer_build=True):
     slack: list[SlackTable] = Field(
         [],
         max_length=20,
-        description="Slack, by an incoming webhook or as a bot. In `andon.toml`: a table `[[slack]]` for each; see "
+        description="Slack, through an incoming webhook or as a bot. In `andon.toml`: a table `[[slack]]` for each; "
+        "see "
         "[connectors](connectors.md#slack).",
     )
     slack_url: SecretStr = Field(
         SecretStr(""),
-        description="Address of the incoming webhook of each `[[slack]]` that has none and no `channels`.",
+        description="Address of the incoming webhook for each `[[slack]]` table with neither an address nor "
+        "`channels`.",
     )
     slack_token: SecretStr = Field(
-        SecretStr(""), description="Token of the bot of each `[[slack]]` that has `channels` and no token of its own."
+        SecretStr(""), description="Bot token for each `[[slack]]` table that has `channels` but no token of its own."
     )

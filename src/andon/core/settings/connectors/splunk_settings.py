@@ -53,14 +53,14 @@ class SplunkTable(Target):
     def _index_names(cls, value: list[str]) -> list[str]:
         for name in value:
             if not _INDEX.match(name):
-                raise ValueError(f"{name!r:.60} is no index of Splunk's: letters, digits, _ and -, without wildcards")
+                raise ValueError(f"{name!r:.60} is not a Splunk index: use letters, digits, _ and -, without wildcards")
         return value
 
     @field_validator("app", "owner")
     @classmethod
     def _plain_part(cls, value: str) -> str:
         if not _PART.match(value) or not value.strip("."):
-            raise ValueError(f"{value!r:.60} is no app or user of Splunk's, such as search and nobody")
+            raise ValueError(f"{value!r:.60} is not the name of a Splunk app or user, such as search or nobody")
         return value
 
     @model_validator(mode="after")
@@ -71,7 +71,7 @@ class SplunkTable(Target):
                 "(https://HOST:8088, for events), or both"
             )
         if self.alerts and not self.url:
-            raise ValueError("alerts are saved at the management address: give url as well (https://HOST:8089)")
+            raise ValueError("alerts are saved at the management address: set url as well (https://HOST:8089)")
         return self
 
 
@@ -86,12 +86,13 @@ class SplunkSettings(BaseModel, defer_build=True):
         "[connectors](connectors.md#splunk).",
     )
     splunk_token: SecretStr = Field(
-        SecretStr(""), description="Token for the searches and alerts of each `[[splunk]]` that has none of its own."
+        SecretStr(""),
+        description="Token for the searches and alerts of each `[[splunk]]` table without one of its own.",
     )
     splunk_password: SecretStr = Field(
-        SecretStr(""), description="Password of each `[[splunk]]` that names a `user` and no password of its own."
+        SecretStr(""), description="Password for each `[[splunk]]` table that has a `user` but no password of its own."
     )
     splunk_hec_token: SecretStr = Field(
         SecretStr(""),
-        description="Token for the HTTP event collector of each `[[splunk]]` that has none of its own.",
+        description="Token for the HTTP event collector of each `[[splunk]]` table without one of its own.",
     )

@@ -29,7 +29,9 @@ class Target(BaseModel, defer_build=True):
     @classmethod
     def _plain_name(cls, value: str) -> str:
         if value and not _NAME.match(value):
-            raise ValueError(f"{value!r:.60} is no name: use small letters, digits, - and _, such as jira-plant")
+            raise ValueError(
+                f"{value!r:.60} is not a valid name: use lower-case letters, digits, - and _, such as jira-plant"
+            )
         return value
 
 
@@ -44,13 +46,13 @@ def base_url(value: str) -> str:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        raise ValueError("this is no address: write https://HOST or https://HOST:PORT") from None
+        raise ValueError("this is not an address: write https://HOST or https://HOST:PORT") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("this is no address: write https://HOST or https://HOST:PORT")
+        raise ValueError("this is not an address: write https://HOST or https://HOST:PORT")
     if parts.username or parts.password:
-        raise ValueError("credentials do not belong into the address: use the settings for user, password or token")
+        raise ValueError("the address contains credentials: move them to the settings for user, password or token")
     if parts.fragment:
-        raise ValueError("an address to send to has no # in it")
+        raise ValueError("an address to send to must not contain a #")
     return address
 
 
@@ -87,9 +89,9 @@ class Secret:
                 found = file.read(_SECRET_MAX + 1)
             text = found.decode().strip()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigError(f"{self.what} is to be read from a file, and {unreadable(path, error)}") from None
+            raise ConfigError(f"{self.what} cannot be read: {unreadable(path, error)}") from None
         if not text or len(found) > _SECRET_MAX:
-            raise ConfigError(f"{self.what} is to be read from {path}, which is empty or far too long for a secret")
+            raise ConfigError(f"{self.what} cannot be read from {path}: the file is empty or far too long for a secret")
         before, self.text, self._stamp = self.text, text, stamp
         return text != before
 
@@ -102,8 +104,8 @@ class Secret:
     def renewal(self) -> str:
         """How to renew it, as part of a sentence: only a file is read again while Andon runs."""
         if self.path is not None:
-            return f"write a new one into {self.path}, then retry"
-        return "renew it in the settings and restart, then retry"
+            return f"write a new one to {self.path}, then retry"
+        return "replace it in the settings and restart, then retry"
 
 
 def unreadable(path: Path, error: Exception) -> str:
@@ -117,7 +119,7 @@ def unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return f"{path} is a folder"
     if isinstance(error, PermissionError):
-        return f"the user that Andon runs as may not read the file {path}"
+        return f"the user who runs Andon may not read the file {path}"
     if isinstance(error, UnicodeDecodeError):
-        return f"the file {path} holds something that is no text"
+        return f"the file {path} is not a text file"
     return f"the file {path} cannot be read ({(isinstance(error, OSError) and error.strerror) or error})"

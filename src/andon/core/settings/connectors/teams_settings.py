@@ -1,4 +1,4 @@
-"""Microsoft Teams, by a webhook of Workflows."""
+"""Microsoft Teams, through a Workflows webhook."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class TeamsSettings(BaseModel, defer_build=True):
     teams: list[TeamsTable] = Field(
         [],
         max_length=20,
-        description="Microsoft Teams, by a webhook of Workflows. In `andon.toml`: a table `[[teams]]` for each; see "
+        description="Microsoft Teams, through a Workflows webhook. In `andon.toml`: a table `[[teams]]` for each; see "
         "[connectors](connectors.md#teams).",
     )
     teams_url: SecretStr = Field(
-        SecretStr(""), description="Address of the workflow of each `[[teams]]` that has none of its own."
+        SecretStr(""), description="Workflow address for each `[[teams]]` table without one of its own."
     )

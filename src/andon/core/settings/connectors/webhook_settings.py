@@ -32,15 +32,15 @@ class WebhookTable(HookTable):
         for name, held in value.items():
             text = held.get_secret_value()
             if not _HEADER.match(name) or name.lower() in _OURS:
-                raise ValueError(f"{name!r:.60} is no header that may be set here")
+                raise ValueError(f"{name!r:.60} is a header that may not be set here")
             if not text.isascii() or not text.isprintable():
-                raise ValueError(f"the header {name} holds what no header can: use plain ASCII")
+                raise ValueError(f"the header {name} contains characters that a header may not have: use plain ASCII")
         return value
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
         if self.secret.get_secret_value().strip() and self.secret_file is not None:
-            raise ValueError("secret and secret_file are one thing: write one of them")
+            raise ValueError("set either secret or secret_file, not both")
         return self
 
 
@@ -54,5 +54,5 @@ class WebhookSettings(BaseModel, defer_build=True):
         "[connectors](connectors.md#webhook).",
     )
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Secret that signs for each `[[webhook]]` that has none of its own."
+        SecretStr(""), description="Signing secret for each `[[webhook]]` table without one of its own."
     )

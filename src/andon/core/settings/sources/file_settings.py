@@ -38,7 +38,9 @@ class LineRules(Standing):
             try:
                 codecs.lookup(value)
             except LookupError:
-                raise ValueError(f"{value!r} is no encoding that Python knows: auto, utf-8, cp1252, utf-16 …") from None
+                raise ValueError(
+                    f"{value!r} is not an encoding that Python knows: use auto, utf-8, cp1252, utf-16 …"
+                ) from None
         return value
 
     @field_validator("header")
@@ -47,11 +49,13 @@ class LineRules(Standing):
         try:
             names = set(re.compile(value).groupindex)
         except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+            raise ValueError(f"{value!r} is not a regular expression: {error}") from None
         if value and not names:
-            raise ValueError(f"{value!r} names no group: write (?P<time>…), and others of {', '.join(HEADER_NAMES)}")
+            raise ValueError(
+                f"{value!r} has no named group: write (?P<time>…), and others of {', '.join(HEADER_NAMES)}"
+            )
         if unknown := names - set(HEADER_NAMES):
-            raise ValueError(f"{value!r} names {min(unknown)!r}, which is none of {', '.join(HEADER_NAMES)}")
+            raise ValueError(f"{value!r} names {min(unknown)!r}, which is not one of {', '.join(HEADER_NAMES)}")
         return value
 
 
@@ -69,7 +73,9 @@ class FollowedFiles(LineRules):
     def _absolute(cls, value: list[str]) -> list[str]:
         for one in value:
             if not one.startswith(("/", "~")) and one[1:3] not in (":\\", ":/"):
-                raise ValueError(f"{one!r} is no whole path: write it from the root, such as /var/log/press/*.log")
+                raise ValueError(
+                    f"{one!r} is not an absolute path: write it from the root, such as /var/log/press/*.log"
+                )
         return value
 
 
@@ -79,6 +85,6 @@ class FileSettings(BaseModel, defer_build=True):
     files: list[FollowedFiles] = Field(
         [],
         max_length=200,
-        description="Log files that are followed as they grow, in `andon.toml`: a table `[[files]]` for each kind with "
+        description="Log files to follow as they grow, in `andon.toml`: a table `[[files]]` for each kind with "
         "`paths` (globs); see [sources](sources.md#files).",
     )

@@ -16,25 +16,25 @@ class JournaldSettings(BaseModel, defer_build=True):
 
     journald: Literal["off", "on"] = Field(
         "off",
-        description="`on`: the journal of this machine is followed, with `journalctl`; see "
+        description="`on`: follow the journal of this machine with `journalctl`; see "
         "[sources](sources.md#journald). One of `off`, `on`.",
     )
     journald_units: Annotated[list[str], NoDecode] = Field(
         [],
         max_length=200,
-        description="Units of systemd whose logs are read: `postgresql.service, press-*`; empty means all but Andon's "
+        description="systemd units whose logs are read: `postgresql.service, press-*`; empty means all but Andon's "
         "own.",
     )
     journald_priority: Literal["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] = Field(
         "info",
-        description="Least priority that is read from the journal. One of `emerg`, `alert`, `crit`, `err`, `warning`, "
+        description="Lowest priority that is read from the journal. One of `emerg`, `alert`, `crit`, `err`, `warning`, "
         "`notice`, `info`, `debug`.",
     )
     journald_directory: Path | None = Field(
-        None, description="Directory of journal files that is followed in place of this machine's own."
+        None, description="Directory of journal files to follow instead of this machine's own journal."
     )
     journald_namespace: str = Field(
-        "", max_length=200, description="Namespace of the journal, as `journalctl --namespace` takes it."
+        "", max_length=200, description="Namespace of the journal, as in `journalctl --namespace`."
     )
 
     @field_validator("journald_units", mode="before")

@@ -49,13 +49,13 @@ class MqttTopics(Standing):
             parts = urlsplit(value)
             port, host = parts.port, parts.hostname
         except ValueError as error:
-            raise ValueError(f"it is no address ({error}): write mqtt://host:1883") from None
+            raise ValueError(f"it is not an address ({error}): write mqtt://host:1883") from None
         if parts.scheme not in SCHEMES or not host or port == 0:
             raise ValueError(f"an address begins with {', '.join(f'{one}://' for one in SCHEMES)} and names a host")
         if parts.username is not None or parts.password is not None:
-            raise ValueError("an address holds no user: write user and password as lines of their own")
+            raise ValueError("an address must not contain a user: write user and password on their own lines")
         if parts.query or parts.fragment or (parts.path.strip("/") and parts.scheme.startswith("mqtt")):
-            raise ValueError("nothing follows the port of a broker: write mqtt://host:1883")
+            raise ValueError("nothing may follow the port of a broker: write mqtt://host:1883")
         return value
 
     @field_validator("topics")
@@ -64,32 +64,34 @@ class MqttTopics(Standing):
         for topic in value:
             levels = topic.split("/")
             if not topic or len(topic.encode()) > _TOPIC_MAX or "\0" in topic or topic.startswith("$share/"):
-                raise ValueError(f"{topic!r:.80} is no topic; a shared subscription is asked for with share")
+                raise ValueError(f"{topic!r:.80} is not a topic; set share for a shared subscription")
             if "#" in "".join(levels[:-1]) or any(len(one) > 1 and ("+" in one or "#" in one) for one in levels):
-                raise ValueError(f"{topic!r:.80}: + stands for a whole level, # for all that follow, at the end")
+                raise ValueError(f"{topic!r:.80}: + must be a whole level, and # must be the last level")
         return value
 
     @field_validator("share")
     @classmethod
     def _group(cls, value: str) -> str:
         if value and not _SHARE.fullmatch(value):
-            raise ValueError("a group is a name without / + and #")
+            raise ValueError("a group name must not contain / + or #")
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.password.get_secret_value() and self.password_file is not None:
-            raise ValueError("password and password_file are one thing: write one of them")
+            raise ValueError("set either password or password_file, not both")
         if (self.password.get_secret_value() or self.password_file is not None) and not self.user:
-            raise ValueError("a password goes with a user")
+            raise ValueError("a password needs a user: set user as well")
         if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key go together")
+            raise ValueError("set both cert and key, or neither")
         if not self.secure and (self.ca is not None or self.cert is not None):
-            raise ValueError("ca, cert and key are for TLS: the address begins with mqtts:// or wss:// then")
+            raise ValueError("ca, cert and key apply only to TLS: begin the address with mqtts:// or wss://")
         if self.payload == "sparkplug" and self.fields:
-            raise ValueError("fields are those of JSON: Sparkplug has none")
+            raise ValueError("fields applies only to JSON: remove it, Sparkplug has none")
         if self.payload == "sparkplug" and self.share:
-            raise ValueError("Sparkplug's messages are read in their order, which a group that shares them loses")
+            raise ValueError(
+                "Sparkplug messages must be read in order, which a shared subscription does not keep: remove share"
+            )
         return self
 
     @property
@@ -121,21 +123,21 @@ class MqttSettings(BaseModel, defer_build=True):
         0,
         ge=-1,
         le=65535,
-        description="Port on which the embedded broker takes MQTT 3.1.1, usually 1883; 0 opens none, -1 takes a free "
+        description="Port on which the embedded broker accepts MQTT 3.1.1, usually 1883; 0 opens none, -1 picks a free "
         "one; see [sources](sources.md#mqtt).",
     )
     mqtt_host: str = Field(
         "127.0.0.1",
-        description="Address of that port; other than loopback the broker must demand credentials.",
+        description="Address of that port; on any address other than loopback the broker must require credentials.",
     )
     mqtt: list[MqttTopics] = Field(
         [],
         max_length=50,
-        description="Topics of other MQTT brokers that hold logs, in `andon.toml`: a table `[[mqtt]]` for each broker "
+        description="Topics of other MQTT brokers that carry logs, in `andon.toml`: a table `[[mqtt]]` for each broker "
         "with `url` and `topics`; see [sources](sources.md#mqtt).",
     )
     mqtt_password: SecretStr = Field(
-        SecretStr(""), description="Password of each `[[mqtt]]` that names a `user` and no password of its own."
+        SecretStr(""), description="Password for each `[[mqtt]]` table that has a `user` but no password of its own."
     )
 
     @field_validator("mqtt")
@@ -143,7 +145,7 @@ class MqttSettings(BaseModel, defer_build=True):
     def _own_sessions(cls, value: list[MqttTopics]) -> list[MqttTopics]:
         named = [(one.url, one.user, one.client_id) for one in value]
         if twice := next((one for one in named if named.count(one) > 1), None):
-            raise ValueError(f"{twice[0]} stands there twice: give each a client_id of its own, or join their topics")
+            raise ValueError(f"{twice[0]} is listed twice: give each table its own client_id, or merge their topics")
         return value
 
     def check_mqtt_port(self, *, embedded: bool, demands: bool, taken: int) -> None:
@@ -152,11 +154,13 @@ class MqttSettings(BaseModel, defer_build=True):
             return
         if not embedded:
             raise ValueError(
-                "ANDON_MQTT_PORT is a port of the embedded broker, and NATS_URL names another: remove one of them, "
-                "or open MQTT at that broker"
+                "ANDON_MQTT_PORT is a port of the embedded broker, but NATS_URL names another broker: remove one of "
+                "them, or enable MQTT at that broker"
             )
         if self.mqtt_port == taken > 0:
-            raise ValueError(f"ANDON_MQTT_PORT and ANDON_NATS_PORT are both {taken}: choose another port for one")
+            raise ValueError(
+                f"ANDON_MQTT_PORT and ANDON_NATS_PORT are both {taken}: choose another port for one of them"
+            )
         if not is_loopback(self.mqtt_host) and not demands:
             raise ValueError(
                 f"ANDON_MQTT_HOST={self.mqtt_host} opens the broker to the network: "

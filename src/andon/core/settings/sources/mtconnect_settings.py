@@ -28,11 +28,13 @@ class MtconnectDevice(Standing):
         if parts.scheme not in ("shdr", "http", "https") or not parts.hostname:
             raise ValueError(f"url is {self.url!r}: write it as shdr://host:7878 or http://host:5000")
         if parts.username or parts.password:
-            raise ValueError("url holds a login, and Andon sends none to agents: let it in by its address")
+            raise ValueError(
+                "url contains a login, which Andon does not send to agents: allow Andon by its address instead"
+            )
         if parts.query or parts.fragment or (parts.scheme == "shdr" and parts.path.strip("/")):
-            raise ValueError(f"url is {self.url!r}: leave out what stands behind the port or the device")
+            raise ValueError(f"url is {self.url!r}: remove what follows the port or the device")
         if parts.scheme == "shdr" and self.events:
-            raise ValueError("an adapter does not say which of its items are messages: events is for agents")
+            raise ValueError("an adapter does not say which of its items are messages: set events only for agents")
         return self
 
 
@@ -42,7 +44,7 @@ class MtconnectSettings(BaseModel, defer_build=True):
     mtconnect: list[MtconnectDevice] = Field(
         [],
         max_length=500,
-        description="MTConnect adapters and agents whose conditions are heard, in `andon.toml`: a table "
+        description="MTConnect adapters and agents whose conditions Andon receives, in `andon.toml`: a table "
         "`[[mtconnect]]` for each with `url` (`shdr://host:7878` or `http://host:5000`); see "
         "[sources](sources.md#mtconnect).",
     )

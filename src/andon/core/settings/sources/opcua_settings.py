@@ -37,12 +37,14 @@ class OpcuaServer(Standing):
         if parts.scheme != "opc.tcp" or not parts.hostname:
             raise ValueError(f"url is {self.url!r}: write it as opc.tcp://host:4840")
         if parts.username or parts.password:
-            raise ValueError("url holds a login: write it as user and password")
+            raise ValueError("url contains a login: set user and password instead")
         if self.security != "None" and not (self.certificate and self.key):
-            raise ValueError(f"security is {self.security}: name a certificate and its key, as files")
+            raise ValueError(f"security is {self.security}: set certificate and key to the paths of their files")
         critical, error, warning = self.severity
         if not critical > error > warning > 0:
-            raise ValueError("severity must be three falling numbers: CRITICAL, ERROR and WARNING begin there")
+            raise ValueError(
+                "severity must be three decreasing numbers: the lowest values of CRITICAL, ERROR and WARNING"
+            )
         return self
 
 
@@ -52,7 +54,8 @@ class OpcuaSettings(BaseModel, defer_build=True):
     opcua: list[OpcuaServer] = Field(
         [],
         max_length=200,
-        description="OPC UA servers whose alarms and events are heard, in `andon.toml`: a table `[[opcua]]` for each "
+        description="OPC UA servers whose alarms and events Andon receives, in `andon.toml`: a table `[[opcua]]` for "
+        "each "
         "with `url` (needs the extra `opcua`); see [sources](sources.md#opc-ua).",
     )
 

@@ -32,7 +32,7 @@ class SyslogSender(Standing):
         try:
             ZoneInfo(value or "UTC")
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
+            raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Berlin") from None
         return value
 
 
@@ -40,43 +40,48 @@ class SyslogSettings(BaseModel, defer_build=True):
     """Where syslog is heard, and from whom."""
 
     syslog_host: str = Field(
-        "127.0.0.1", description="Address that syslog is heard on; other than loopback it needs `ANDON_SYSLOG_ALLOW`."
+        "127.0.0.1", description="Address for syslog; any address other than loopback requires `ANDON_SYSLOG_ALLOW`."
     )
     syslog_udp_port: int = Field(
-        0, ge=-1, le=65535, description="Port for syslog over UDP, usually 514; 0 hears none, -1 takes a free one."
+        0, ge=-1, le=65535, description="Port for syslog over UDP, usually 514; 0 opens none, -1 picks a free one."
     )
     syslog_tcp_port: int = Field(
         0,
         ge=-1,
         le=65535,
-        description="Port for syslog over TCP, usually 601 or 514; 0 hears none, -1 takes a free one.",
+        description="Port for syslog over TCP, usually 601 or 514; 0 opens none, -1 picks a free one.",
     )
     syslog_tls_port: int = Field(
         0,
         ge=-1,
         le=65535,
-        description="Port for syslog over TLS, usually 6514; 0 hears none, -1 takes a free one. It needs "
+        description="Port for syslog over TLS, usually 6514; 0 opens none, -1 picks a free one. It needs "
         "`ANDON_SYSLOG_TLS_CERT` and `ANDON_SYSLOG_TLS_KEY`.",
     )
     syslog_allow: Annotated[list[str], NoDecode] = Field(
         [],
         max_length=1_000,
-        description="Addresses and networks that may send syslog, beside this machine: `10.20.0.0/16, 192.168.4.7`. "
-        "Empty means any, where the address that it is heard on is loopback or clients prove themselves to TLS.",
+        description="Addresses and networks that may send syslog, in addition to this machine: `10.20.0.0/16, "
+        "192.168.4.7`. "
+        "Empty allows any, provided syslog listens on loopback or clients present a TLS certificate.",
     )
     syslog_tls_cert: Path | None = Field(
-        None, description="Certificate for syslog over TLS, with what is between it and its root (PEM)."
+        None, description="Certificate for syslog over TLS, with its intermediate certificates (PEM)."
     )
     syslog_tls_key: Path | None = Field(None, description="Private key of this certificate (PEM, without a password).")
     syslog_tls_ca: Path | None = Field(
         None,
-        description="Certificates (PEM) that sign those of clients: each must then present one. Empty asks for none.",
+        description="CA certificates (PEM) for clients: each client must then present a certificate signed by one of "
+        "them. Empty requires none.",
     )
     syslog_max_bytes: int = Field(
-        65_536, ge=1_024, le=524_288, description="Longest syslog message that is kept whole, in bytes; others are cut."
+        65_536,
+        ge=1_024,
+        le=524_288,
+        description="Longest syslog message that is kept whole, in bytes; longer ones are truncated.",
     )
     syslog_max_connections: int = Field(
-        1_000, ge=1, le=20_000, description="Most connections to each of the two ports for TCP and TLS."
+        1_000, ge=1, le=20_000, description="Maximum number of connections to each of the ports for TCP and TLS."
     )
     syslog: list[SyslogSender] = Field(
         [],
@@ -97,7 +102,7 @@ class SyslogSettings(BaseModel, defer_build=True):
         try:
             return [str(ipaddress.ip_network(one.strip(), strict=False)) for one in value]
         except ValueError:
-            raise ValueError("addresses and networks are needed, such as 10.20.0.0/16, 192.168.4.7") from None
+            raise ValueError("write addresses and networks, such as 10.20.0.0/16, 192.168.4.7") from None
 
     @model_validator(mode="after")
     def _exposed_syslog_is_limited(self) -> Self:
@@ -110,6 +115,6 @@ class SyslogSettings(BaseModel, defer_build=True):
         if heard and not (is_loopback(self.syslog_host) or self.syslog_allow or proven):
             raise ValueError(
                 f"ANDON_SYSLOG_HOST={self.syslog_host} lets the whole network send syslog: set ANDON_SYSLOG_ALLOW to "
-                "the networks that may, or hear only TLS and set ANDON_SYSLOG_TLS_CA"
+                "the networks that may, or accept only TLS and set ANDON_SYSLOG_TLS_CA"
             )
         return self

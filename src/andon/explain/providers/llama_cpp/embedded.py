@@ -54,8 +54,8 @@ class EmbeddedBackend(Backend):
             name="The embedded engine",
             url=own.gguf.name,
             model=access.model,
-            when_away="it is started again.",
-            when_missing="name a GGUF file in ANDON_GGUF.",
+            when_away="Andon starts it again.",
+            when_missing="set ANDON_GGUF to a GGUF file.",
             when_wrong="check ANDON_GGUF.",
             when_too_long="raise ANDON_GGUF_CONTEXT, or lower ANDON_MODEL_PROMPT_TOKENS.",
             key_setting="ANDON_GGUF",
@@ -118,7 +118,7 @@ class EmbeddedBackend(Backend):
             async with asyncio.timeout(CHECK_PATIENCE):
                 await self._get("/health")
         except TimeoutError:
-            raise ModelUnavailable(f"{self.place.url} is still being loaded: it is asked again later.") from None
+            raise ModelUnavailable(f"{self.place.url} is still being loaded: Andon asks again later.") from None
 
     async def describe(self) -> dict[str, Any]:
         """Load the file, however long that takes within ``timeout``, and say what it is: names and values for people.
@@ -200,7 +200,7 @@ def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
                 # A question it has taken may be what it died of, so the queue decides whether it is asked again.
                 if request.method != "GET" and not isinstance(error, httpx2.ConnectError):
                     raise ModelUnavailable(
-                        f"The embedded engine crashed while it was asked ({how}): it is started again."
+                        f"The embedded engine crashed while it was asked ({how}): Andon starts it again."
                     ) from error
                 return await self._send(request, await engine.running())
 

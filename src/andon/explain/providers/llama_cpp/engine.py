@@ -76,7 +76,7 @@ class Engine:
             raise ModelMisconfigured(str(outcome))
         if isinstance(outcome, ModelError):
             left = max(0.0, self._again_at - time.monotonic())
-            raise ModelUnavailable(f"{outcome} It is started again in {left:.0f} s.", retry_after=left or None)
+            raise ModelUnavailable(f"{outcome} Andon starts it again in {left:.0f} s.", retry_after=left or None)
         return outcome
 
     async def lost(self, run: Running) -> str:
@@ -109,7 +109,7 @@ class Engine:
         try:
             await self._keep_up()
         except Exception as error:  # not foreseen: whoever waits is told, and the next question starts anew
-            self._settle(ModelUnavailable(f"The embedded engine is not looked after ({type(error).__name__})."))
+            self._settle(ModelUnavailable(f"The embedded engine is not supervised ({type(error).__name__})."))
             raise
 
     async def _keep_up(self) -> None:
@@ -152,7 +152,7 @@ class Engine:
             self._last_end = "it hung" if self._hung else hidden(child.obituary, self._place, 300)
             self._outcome = asyncio.get_running_loop().create_future()
             self._gone.set()
-            what = "did not answer any more" if self._hung else f"crashed ({self._last_end})"
+            what = "stopped answering" if self._hung else f"crashed ({self._last_end})"
             return ModelUnavailable(f"The embedded engine {what}.")
         except ModelError as error:
             return error

@@ -94,7 +94,9 @@ class EngineProcess:
             await cls(await spawning).end()
             raise
         except OSError as error:
-            raise ModelUnavailable(f"{sys.executable} cannot be started ({error.strerror}): check it.") from error
+            raise ModelUnavailable(
+                f"{sys.executable} cannot be started ({error.strerror}): check that it exists and is executable."
+            ) from error
 
     async def load(self, spec: EngineSpec, timeout: float) -> Running:
         """Wait until it answers. Raises ModelMisconfigured for files it refuses, else ModelUnavailable."""
@@ -145,7 +147,7 @@ class EngineProcess:
             return "it runs"
         how = f"signal {signal_name(-status)}" if status < 0 else f"exit status {status}"
         if status == -signal.SIGKILL:
-            how += "; the system does that where memory runs out"
+            how += "; the system does this when memory runs out"
         return f"{how}; {self._outcries[0]}" if self._outcries else how
 
     def kill(self) -> None:
@@ -191,7 +193,7 @@ class EngineProcess:
         since, count = self._window
         if time.monotonic() - since > 60:
             if count > LINES_A_MINUTE:
-                log.warning("engine log cut", lines=count - LINES_A_MINUTE)
+                log.warning("engine log truncated", lines=count - LINES_A_MINUTE)
             since, count = time.monotonic(), 0
         self._window = (since, count + 1)
         if count < LINES_A_MINUTE:
@@ -209,10 +211,12 @@ def readable(spec: EngineSpec) -> None:
                 magic = file.read(4)
         except OSError as error:
             raise ModelMisconfigured(
-                f"{setting} is {path}, which cannot be read ({error.strerror}): name a GGUF file."
+                f"{setting} is {path}, which cannot be read ({error.strerror}): set the path of a GGUF file."
             ) from None
         if magic != b"GGUF":
-            raise ModelMisconfigured(f"{setting} is {path}, which is no GGUF file: name one, or fetch it again.")
+            raise ModelMisconfigured(
+                f"{setting} is {path}, which is not a GGUF file: set a GGUF file, or download it again."
+            )
 
 
 def digest_of(spec: EngineSpec) -> str:
@@ -222,7 +226,7 @@ def digest_of(spec: EngineSpec) -> str:
         return _digest(spec.gguf, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise ModelMisconfigured(
-            f"ANDON_GGUF is {spec.gguf}, which cannot be read ({error.strerror}): name a GGUF file."
+            f"ANDON_GGUF is {spec.gguf}, which cannot be read ({error.strerror}): set the path of a GGUF file."
         ) from None
 
 
@@ -239,9 +243,11 @@ def refusal(spec: EngineSpec, reason: str) -> str:
         reason = reason.replace(f" from {path}", "").replace(str(path), path.name if path else "")
     reason = re.sub(r"\A(?:\w+: )*(?:error(?: loading model)?: )?", "", reason).strip(" .")
     if spec.mmproj is None:
-        return f"The engine cannot load {spec.gguf} ({reason}): fetch the file again, or name another in ANDON_GGUF."
+        return (
+            f"The engine cannot load {spec.gguf} ({reason}): download the file again, or set ANDON_GGUF to another one."
+        )
     return (
-        f"The engine cannot load {spec.gguf} with {spec.mmproj} ({reason}): fetch the files again, or correct "
+        f"The engine cannot load {spec.gguf} with {spec.mmproj} ({reason}): download the files again, or correct "
         "ANDON_GGUF or ANDON_MMPROJ."
     )
 

@@ -90,7 +90,7 @@ class Content:
         try:
             status = os.stat(self.path)
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
-                raise NotReadable(f"{self.path} is no file")
+                raise NotReadable(f"{self.path} is not a file")
             self.size = status.st_size
             self._raw = raw = builtins.open(self.path, "rb")  # noqa: SIM115 - closed with this
             head = raw.peek(8)[:8]
@@ -108,7 +108,7 @@ class Content:
 
     def _journal(self) -> IO[bytes]:
         if shutil.which("journalctl") is None:
-            raise NotReadable(f"{self.path} is a journal, which needs journalctl: import it where systemd is installed")
+            raise NotReadable(f"{self.path} is a journal and needs journalctl: import it on a machine with systemd")
         command = ["journalctl", "--file", self.path, "--output", "json", "--all", "--no-pager", "--quiet"]
         nothing = subprocess.DEVNULL
         self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=nothing, stderr=nothing)
@@ -120,7 +120,7 @@ class Content:
             zstd: Any = importlib.import_module("compression.zstd")  # Python 3.14
         except ImportError:
             raise NotReadable(
-                f"{self.path} is packed with zstd, which this Python cannot read: zstdcat FILE | andon import -"
+                f"{self.path} is compressed with zstd, which this Python cannot read: run zstdcat FILE | andon import -"
             ) from None
         return cast("IO[bytes]", zstd.open(raw, "rb"))
 

@@ -58,8 +58,8 @@ def load(path: Path) -> Book:
         return Book(secrets.token_hex(4))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"how far files were read cannot be read from {path} ({error}): repair it, or delete it to begin files "
-            "anew as [[files]] says"
+            f"the read positions of files cannot be loaded from {path} ({error}): repair it, or delete it to start "
+            "over as [[files]] says"
         ) from None
 
 

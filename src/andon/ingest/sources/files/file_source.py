@@ -140,7 +140,7 @@ class FileSource:
             file.close()
             return False
         if taken.note:
-            log.info("file began anew", note=taken.note)
+            log.info("file is read from its start", note=taken.note)
         await self._send(file, taken, outlet)
         return taken.more
 
@@ -294,7 +294,7 @@ class FileSource:
             path, why = next(iter(self._unreadable.items()))
             said.append(
                 f"{counted(len(self._unreadable), 'file')} cannot be read ({path}: {why}): give the user who runs "
-                "Andon the right to read, with a group such as adm or with setfacl"
+                "Andon read access, with a group such as adm or with setfacl"
             )
         if self._beyond:
             said.append(f"{self._beyond:,} files beyond the first {FILES_MAX:,} are not followed: narrow the paths")

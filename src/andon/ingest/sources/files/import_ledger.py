@@ -72,8 +72,7 @@ class Ledger:
             self._db.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
-                f"what was imported cannot be noted in {path} ({error}): run this as the user who runs Andon, "
-                "or as root"
+                f"the import cannot be recorded in {path} ({error}): run this as the user who runs Andon, or as root"
             ) from None
 
     def close(self) -> None:
@@ -117,7 +116,9 @@ class Ledger:
                 (*msgspec.structs.astuple(content)[2:], content.id),
             )
         except sqlite3.Error as error:
-            raise ConfigError(f"{self.path} cannot be written ({error}): make room, then import again") from None
+            raise ConfigError(
+                f"{self.path} cannot be written ({error}): free some disk space, then import again"
+            ) from None
 
     def known(self, head: bytes) -> list[Content]:
         """Contents that may begin as this one does, the longest first."""

@@ -41,7 +41,7 @@ def codec_of(head: bytes, encoding: str) -> str:
 
 
 class LineSplitter:
-    """Cuts a stream of bytes that begins at ``offset`` of a file. ``fallback`` is the encoding of what is no UTF-8."""
+    """Cuts a stream of bytes that begins at ``offset`` of a file. ``fallback`` is the encoding of what is not UTF-8."""
 
     def __init__(self, codec: str, offset: int = 0, fallback: str = "utf-8") -> None:
         self._codec = codec
