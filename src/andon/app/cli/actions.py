@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from andon.app.action_entries import ASKS, DOES, entry, proposer, stands
-from andon.app.cli.action_output import brief_time, print_action
+from andon.app.cli.action_output import print_action
 from andon.app.cli.action_uploads import upload_command
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
     Cell,
+    When,
     command_settings,
     console,
     errors,
@@ -27,6 +28,7 @@ from andon.app.cli.output import (
 from andon.core.errors import ActionRefused
 from andon.core.models import ID_MAX
 from andon.core.models.actions import OPEN, Action, ActionStatus, Operation, Origin
+from andon.core.times import stored
 from andon.store import Visitor, change, problems
 from andon.store import actions as store
 
@@ -104,12 +106,12 @@ def list_command(
     wide = console.width >= WIDE
 
     def cells(row: Action) -> tuple[Cell, ...]:
-        when = brief_time(row.created, settings)
+        when = When(stored(row.created), settings.time_zone)
         state = stands(row) if wide else row.status.value
         about = row.problem_id or ""
         return row.id, state, DOES[row.operation], row.target, about, one_line(proposer(row)), when, row.title
 
-    print_listing(("id>", "state", "what", "where", "problem?>", "proposed by?", "since?", "title~"), map(cells, rows))
+    print_listing(("id>", "state", "what", "where", "problem>", "proposed by?", "since?", "title~"), map(cells, rows))
     if any(one.status is ActionStatus.UNSURE for one in rows):
         errors.print("Nobody knows whether some were done: `andon actions show ID` says what to look for.")
     if not (every or status):

@@ -25,6 +25,7 @@ from andon.app.cli.filters import (
 from andon.app.cli.named import print_found, read_names, tell
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     console,
     plain,
@@ -101,7 +102,7 @@ def alarms(
                     read,
                     report.figures.floods[-limit:],
                     ("began", "for>", "alarms>", "first was~"),
-                    lambda one: (at(one.start, zone), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
+                    lambda one: (When(one.start, zone.key), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
                     f"No flood: {'never more than 10 alarms in ten minutes' if report.figures.judged else NOTHING}.",
                     as_json=as_json,
                 )
@@ -168,7 +169,7 @@ def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, read: 
         "shelved": "No alarm is shelved.",
         "all": "No alarm so far.",
     }
-    first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>"))
+    first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>?"))
     aside = "why?" if which == "shelved" else "seen by?"
     names = ("id>", *first, "severity", "where", "code", "times>?", aside, "says~")
     print_found(read, found, names, lambda one: _row(one, which, zone), none[which], as_json=as_json)
@@ -178,12 +179,12 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
     aside = f"{one.acked_by or 'yes'} {one.ack_note or ''}" if one.acked_at is not None else ""
     first: tuple[Cell, Cell]
     if which == "shelved":
-        first, aside = (at(one.shelved_until or 0.0, zone), one.shelved_by), one.shelve_note or ""
+        first, aside = (When(one.shelved_until or 0.0, zone.key), one.shelved_by), one.shelve_note or ""
     elif which == "all":
-        first = at(one.last_seen, zone), one.state
+        first = When(one.last_seen, zone.key), one.state
     else:
         since = one.active_since or one.last_seen
-        first = at(since, zone), lasting(time.time() - since)
+        first = When(since, zone.key), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
     return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
 

@@ -12,17 +12,15 @@ import typer
 
 from andon.app.cli.filters import LISTED, Json, Rows, id_argument
 from andon.app.cli.output import (
-    WIDE,
     Cell,
+    When,
     command_settings,
     console,
-    cut,
     message_of,
     plain,
     print_json,
     print_listing,
     print_outcome,
-    short_time,
     shown_time,
     user_name,
 )
@@ -88,18 +86,16 @@ def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = Fal
     if not rows:
         console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
         return
-    wide = console.width >= WIDE
-    time = shown_time if wide else short_time
     split = any(row.part for row in rows)
 
     def cells(row: StoredReject) -> tuple[Cell, ...]:
-        when, reason = time(row.received_at, settings.time_zone), cut(row.reason, 48 if wide else 24)
+        when = When(row.received_at, settings.time_zone, exact=True)
         start, retried = plain(visible(row.data, 200)), "yes" if row.retried_at else ""
         part = [str(row.part or "")] if split else []
-        return row.id, when, *part, f"{len(row.data):,}", reason, start, *([retried] if every else [])
+        return row.id, when, *part, f"{len(row.data):,}", row.reason, start, *([retried] if every else [])
 
     part = ["part>"] if split else []
-    names = ("id>", "received", *part, "bytes?>", "reason", "starts with~", *(["retried"] if every else []))
+    names = ("id>", "received", *part, "bytes?>", "reason~=", "starts with~", *(["retried"] if every else []))
     print_listing(names, map(cells, rows))
 
 

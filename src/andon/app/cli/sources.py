@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from andon.app.cli.filters import Json
-from andon.app.cli.output import command_settings, console, errors, plain, print_json, print_listing, short_time
+from andon.app.cli.output import Cell, When, command_settings, console, errors, plain, print_json, print_listing
 from andon.app.running_service import NotAnswered, NotRunning, ask
 from andon.core.text import counted
 from andon.ingest.sources.browsing import Browse, browse
@@ -71,10 +71,10 @@ def _print(found: list[dict[str, Any]], why: str | None, settings: Settings) -> 
         errors.print(plain(f"Nothing is known of what came through: {why}"))
 
 
-def _row(one: dict[str, Any], zone: str) -> tuple[str, ...]:
+def _row(one: dict[str, Any], zone: str) -> tuple[Cell, ...]:
     taken = "" if one["taken"] is None else f"{one['taken']:,}"
     refused = "" if one["taken"] is None else f"{sum(one['refused'].values()):,}"
-    return one["name"], one["address"], taken, refused, short_time(one["last_heard"], zone)
+    return one["name"], one["address"], taken, refused, When(one["last_heard"], zone)
 
 
 @app.command("browse")

@@ -9,7 +9,17 @@ import msgspec
 import typer
 
 from andon.app.cli.filters import Json, JsonArray
-from andon.app.cli.output import command_settings, errors, print_json, print_outcome, print_rows, short_time, user_name
+from andon.app.cli.output import (
+    Cell,
+    When,
+    command_settings,
+    errors,
+    print_json,
+    print_outcome,
+    print_rows,
+    short_time,
+    user_name,
+)
 from andon.core.credentials import TOKEN_PREFIX, digest, new_secret
 from andon.core.models import Role
 from andon.core.times import stored
@@ -58,13 +68,13 @@ def list_command(as_json: JsonArray = False) -> None:
     with Visitor(settings.database) as visitor:
         found = visitor.read(people.tokens_listed)
 
-    def row(token: people.Token) -> tuple[str | None, ...]:
+    def row(token: people.Token) -> tuple[Cell, ...]:
         state = "" if token.revoked is None else f"revoked {_time(token.revoked, settings)}"
-        made = _time(token.created, settings)
-        return token.name, token.role, made, token.created_by, _time(token.last_used, settings), state
+        made, used = When(token.created, settings.time_zone), When(token.last_used, settings.time_zone)
+        return token.name, token.role, made, token.created_by, used, state
 
     none = "No program has a token yet: `andon token add NAME --role viewer` makes one."
-    columns = ("name~", "role", "made", "by?", "last used", "state")
+    columns = ("name", "role", "made", "by?", "last used", "state")
     print_rows(found, columns, row, none, as_json=as_json)
 
 
