@@ -100,7 +100,10 @@ class Listing:
         for at, column in enumerate(self._columns):
             if column.shared and titled and len(rows) > 1 and (value := _same(rows, at)):
                 shown.remove(at)
-                yield from Text(f"{column.title}: {value}").wrap(self._console, width)
+                said = Text(f"{column.title.capitalize()} of all {len(rows)}: {value}")
+                for line in said.wrap(self._console, width):
+                    line.rstrip()
+                    yield line
         word = max(_WORD_LEAST, width // 5)
         widths = [
             known if at == shown[0] or one.right or one.text else min(known, word)

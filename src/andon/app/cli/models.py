@@ -167,7 +167,7 @@ def pull_command(
     name: NameArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each report as a line of JSON.")] = False,
 ) -> None:
-    """Fetch a model into Ollama, with its progress. What has come stays: run it again to go on.
+    """Fetch a model into Ollama, with its progress. What has come stays, and the next run continues from there.
 
     Example: andon models pull deepseek-r1:1.5b
     """
@@ -175,10 +175,12 @@ def pull_command(
     if is_embedded(settings):
         raise refusal(settings, "its model is the file that ANDON_GGUF names: copy one there yourself")
     wanted = name or configured(settings)
+    came = Came()
     try:
-        asyncio.run(pull(settings, wanted, as_json=as_json))
+        asyncio.run(pull(settings, wanted, came, as_json=as_json))
     except KeyboardInterrupt:
-        errors.print(plain(f"Stopped. `andon models pull {wanted}` goes on where it stopped."))
+        how = f"`andon models pull {wanted}` goes on where it stopped." if came.any else "Nothing has come yet."
+        errors.print(plain(f"Stopped. {how}"))
         raise
 
 
@@ -188,8 +190,19 @@ def model_row(model: OllamaModel) -> tuple[Cell, ...]:
     return model.name, size, model.parameters or "-", model.quantization or "-", *("yes" if on else "" for on in marks)
 
 
-async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
-    """Fetch ``name`` and show how far it is. Raises ModelError."""
+class Came:
+    """Whether anything of a model has come."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def note(self, step: PullStep) -> None:
+        """Take a step into account."""
+        self.any = self.any or (step.completed or 0) > 0
+
+
+async def pull(settings: Settings, name: str, came: Came, *, as_json: bool) -> None:
+    """Fetch ``name`` and show how far it is; ``came`` knows then whether anything did. Raises ModelError."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -200,12 +213,14 @@ async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
     async with ollama(settings) as admin, contextlib.aclosing(admin.pull(name)) as steps:
         if as_json:
             async for step in steps:
+                came.note(step)
                 sys.stdout.write(printable_json(msgspec.json.encode(step).decode()) + "\n")
                 sys.stdout.flush()
             return
-        with Progress(*columns, console=errors) as progress:
+        with Progress(*columns, console=errors, transient=True) as progress:
             bar = PullBar(progress)
             async for step in steps:
+                came.note(step)
                 bar.show(step)
     console.print(plain(f"Ollama has {name}."))
 
