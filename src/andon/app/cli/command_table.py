@@ -137,6 +137,8 @@ class LazyGroup(TyperGroup):
         except typer.BadParameter as error:
             error.message = printable(error.message)
             raise
+        except BrokenPipeError:
+            raise BrokenPipeError from None  # without a number, by which click would take it for a failure; see main
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that ``args`` name, itself rather than what the list shows of it, and the arguments behind it."""
