@@ -258,13 +258,7 @@ class Service:
                 hearing = group.create_task(self.intake.run(sources), name="intake")
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
-                log.info(
-                    "ready",
-                    version=andon.__version__,
-                    broker=public(self.settings, self.broker),
-                    http=self.http_port,
-                    database=_shown(self.settings.database),
-                )
+                log.info("ready", **self._places())
                 gc.freeze()  # what the start made stays: no collection need walk through it again
                 self.began.set()
                 if ready is not None:
@@ -282,6 +276,11 @@ class Service:
                 await http.stop(serving)
                 await ended(*background)
         log.info("stopped")
+
+    def _places(self) -> dict[str, object]:
+        """Where it is found, for the log."""
+        broker, database = public(self.settings, self.broker), _shown(self.settings.database)
+        return {"version": andon.__version__, "broker": broker, "http": self.http_port, "database": database}
 
     def _callers(self, publisher: JetStreamPublisher) -> NatsCallers:
         return NatsCallers(

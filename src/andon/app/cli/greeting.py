@@ -24,9 +24,6 @@ _log = structlog.get_logger(__name__)
 
 #: Seconds in which a model may say that it is there before the greeting goes without it.
 _MODEL_ANSWERS = 3.0
-#: Providers by the names of their makers, where ours are not plain enough.
-_NAMES = {"OLLAMA": "Ollama", "OPEN_AI": "OpenAI", "AZURE": "Azure", "AZURE_AD": "Azure", "GEMINI": "Gemini"}
-_NAMES |= {"CLAUDE": "Claude", "DEEPSEEK": "DeepSeek", "CLOUDFLARE_AZURE": "Azure behind Cloudflare"}
 
 
 async def greet(service: Service) -> None:
@@ -64,7 +61,7 @@ async def _model(service: Service) -> str:
     analyst = service.analyst
     if analyst is None:
         return "none is configured, the playbook answers"
-    name = _NAMES.get(analyst.provider, analyst.provider)
+    name = "Ollama" if analyst.provider == "OLLAMA" else analyst.provider
     try:
         async with asyncio.timeout(_MODEL_ANSWERS):
             await analyst.check()
