@@ -11,6 +11,7 @@ import typer
 from andon.app.action_entries import ASKS, DOES, entry, proposer, stands
 from andon.app.cli.action_output import print_action
 from andon.app.cli.action_uploads import upload_command
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
@@ -29,8 +30,8 @@ from andon.core.errors import ActionRefused
 from andon.core.models import ID_MAX
 from andon.core.models.actions import OPEN, Action, ActionStatus, Operation, Origin
 from andon.core.times import stored
-from andon.store import Visitor, change, problems
 from andon.store import actions as store
+from andon.store import problems
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings

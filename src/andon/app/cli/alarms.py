@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from andon import store
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import (
     LISTED,
     Area,
@@ -88,7 +89,7 @@ def alarms(
     with named_options():
         start, end = window(since, until, settings.time_zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         read = read_names(visitor, where)
         where = read.query
         if (which := next((one for one, on in lists.items() if on), None)) is not None:
@@ -125,7 +126,7 @@ def ack(
     """
     settings = command_settings()
     now = time.time()
-    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=now)
+    done = change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=now)
     sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
     if done.acked_at is not None and done.acked_at < now:
         seen = at(done.acked_at, ZoneInfo(settings.time_zone))
@@ -152,9 +153,9 @@ def shelve(
     settings = command_settings()
     actor = by or user_name()
     if end:
-        done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
+        done = change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
-        done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
+        done = change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
     sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
     if not end and done.shelved_until is not None:
         until = at(done.shelved_until, ZoneInfo(settings.time_zone))
@@ -197,7 +198,8 @@ def _show_chattering(counts: AlarmCounts, limit: int, read: Read[Any], as_json: 
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:
-    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, one.alarm.code, one.alarm.text
+    code = "" if one.alarm.code.startswith("pattern ") else one.alarm.code
+    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, code, one.alarm.text
 
 
 def _top_row(one: Contributor) -> tuple[Cell, ...]:
@@ -217,7 +219,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as
     console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}{'' if figures.judged else f'; {NOTHING}'}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
     targets = [(one.name, one.value, one.target, marks[one.good]) for one in report.targets]
-    print_listing(("figure", "is>", "should be", ""), targets)
+    print_listing(("figure", "is>", "should be?", ""), targets)
     if figures.top:
         console.print("[bold]most frequent[/]")
         print_listing(("share>", "times>", "active for>", "alarm~"), map(_top_row, figures.top))

@@ -12,6 +12,7 @@ import typer
 
 from andon import store
 from andon.app.cli import pictures
+from andon.app.cli.database import Visitor
 from andon.app.cli.filters import LISTED, ROWS_MAX, Json, LogFilters, Redact, Rows, id_argument, spread
 from andon.app.cli.listing import Listing
 from andon.app.cli.named import read_names, tell
@@ -71,7 +72,7 @@ def logs(
         raise typer.BadParameter("new logs come last and later: leave --oldest and --until out", param_hint="--follow")
     settings = command_settings()
     query = which.query(settings.time_zone, limit=limit, oldest_first=oldest)
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         read = read_names(visitor, query)
         if follow:
             _follow(visitor, read.query, settings, as_json=as_json, hide=_hiding(redact))
@@ -172,7 +173,7 @@ def show(
     Example: andon show 42 --save-pictures pictures
     """
     settings = command_settings()
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         row = visitor.read(store.search.log, log_id)
         if raw:
             write_raw(row)
@@ -235,7 +236,7 @@ def print_log(row: StoredLog, problem: int | None, settings: Settings) -> None:
     native = f" (sent as {row.severity_native})" if row.severity_native else ""
     facts: dict[str, str | Text | None] = {
         "time": shown_time(row.timestamp, settings.time_zone),
-        "severity": severity_text(row.severity).append(native, style="default"),
+        "severity": severity_text(row.severity).append_text(plain(native)),
         "host": row.hostname,
         "service": row.service,
         "place": place,

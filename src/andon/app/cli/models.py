@@ -32,6 +32,7 @@ from andon.app.cli.output import (
     print_json,
     print_listing,
 )
+from andon.app.cli.patience import waiting
 from andon.core.errors import ConfigError
 from andon.core.text import printable_json, shown_size
 from andon.core.threads import in_daemon_thread
@@ -273,8 +274,9 @@ def refusal(settings: Settings, reason: str) -> ConfigError:
 
 async def answered(settings: Settings, question: Callable[[OllamaAdmin], Awaitable[T]]) -> T:
     """What the configured Ollama answers."""
-    async with ollama(settings) as admin:
-        return await question(admin)
+    with waiting("Asking Ollama"):
+        async with ollama(settings) as admin:
+            return await question(admin)
 
 
 def ollama(settings: Settings) -> OllamaAdmin:

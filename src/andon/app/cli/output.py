@@ -83,6 +83,8 @@ LEAST_ROOM = 8
 #: Columns that a text should have behind its name; with fewer it stands below.
 LEAST_TEXT = 24
 _LITTLE = 4
+#: Columns that a frame takes.
+_FRAME = 4
 _MARK = re.compile(r" *(?:(?:\d{1,3}\.|[-*•]) +)?")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -149,8 +151,9 @@ def print_box(title: str, text: str, *, aside: bool = False) -> None:
         return
     from rich.panel import Panel  # for terminals only
 
+    inside = Text("\n").join(_hung(text, console.width - _FRAME))
     style = "dim" if aside else "none"
-    console.print(Panel(plain(text), title=plain(title), title_align="left", border_style=style))
+    console.print(Panel(inside, title=plain(title), title_align="left", border_style=style))
 
 
 def write_json(data: bytes) -> None:
@@ -197,16 +200,25 @@ def print_wrapped(text: str) -> None:
 
     Whatever is read by something else than a terminal gets the lines as they are.
     """
+    lines = _hung(text, console.width) if console.is_terminal else [plain(line) for line in text.splitlines()]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _hung(text: str, width: int) -> list[Text]:
+    """Lines of text in so many columns, what does not fit below what follows its blanks, number or dash."""
+    found = []
     for line in text.splitlines():
         shown = plain(line)
-        room = console.width - len(_mark(shown.plain))
-        if not console.is_terminal or room < LEAST_ROOM:
-            console.print(shown, soft_wrap=True)
-            continue
         mark = _mark(shown.plain)
-        for number, piece in enumerate(Text(shown.plain[len(mark) :]).wrap(console, room)):
+        if width - len(mark) < LEAST_ROOM:
+            found.append(shown)
+            continue
+        pieces = Text(shown.plain[len(mark) :]).wrap(console, width - len(mark))
+        for number, piece in enumerate(pieces):
             piece.rstrip()
-            console.print(Text(mark if not number else " " * len(mark)) + piece, soft_wrap=True)
+            found.append(Text(mark if not number else " " * len(mark)) + piece)
+    return found
 
 
 def _mark(line: str) -> str:

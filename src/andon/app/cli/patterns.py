@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, JsonArray, id_argument, time_of
 from andon.app.cli.output import (
     Cell,
@@ -25,7 +26,7 @@ from andon.app.cli.output import (
 from andon.app.cli.problem import print_problem
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.calendar import site_shifts
-from andon.store import Visitor, change, problems
+from andon.store import problems
 from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:

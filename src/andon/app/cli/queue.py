@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
 from andon.app.cli.output import (
     Cell,
@@ -27,7 +28,7 @@ from andon.app.cli.output import (
     user_name,
 )
 from andon.core.moments import told
-from andon.store import Visitor, change, problems
+from andon.store import problems
 from andon.store import queue as waiting
 
 if TYPE_CHECKING:

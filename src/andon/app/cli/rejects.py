@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, Rows, id_argument
 from andon.app.cli.output import (
     Cell,
@@ -24,10 +26,11 @@ from andon.app.cli.output import (
     shown_time,
     user_name,
 )
+from andon.app.cli.patience import waiting
 from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
 from andon.core.settings.retention import parse_age
 from andon.core.text import counted, readable
-from andon.store import Visitor, change, recording
+from andon.store import recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -183,7 +186,9 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
     from andon.app.broker_client import open_publisher  # the broker's client, which no list needs
 
-    async with open_publisher(settings, "andon rejects") as publisher:
+    async with AsyncExitStack() as stack:
+        with waiting("Connecting to the broker"):
+            publisher = await stack.enter_async_context(open_publisher(settings, "andon rejects"))
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)

@@ -9,6 +9,7 @@ import typer
 
 from andon.app.cli.filters import Json
 from andon.app.cli.output import Cell, When, command_settings, console, errors, plain, print_json, print_listing
+from andon.app.cli.patience import waiting
 from andon.app.running_service import NotAnswered, NotRunning, ask
 from andon.core.text import counted
 from andon.ingest.sources.browsing import Browse, browse
@@ -37,7 +38,8 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
         return
     settings = command_settings()
     try:
-        found, why = ask(settings, "inputs")["items"], None
+        with waiting("Asking the service"):
+            found, why = ask(settings, "inputs")["items"], None
         if not found and (found := _configured(settings)):
             why = "the service is still starting them"
     except (NotRunning, NotAnswered) as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import Json, JsonArray
 from andon.app.cli.output import (
     Cell,
@@ -23,7 +24,7 @@ from andon.app.cli.output import (
 from andon.core.credentials import TOKEN_PREFIX, digest, new_secret
 from andon.core.models import Role
 from andon.core.times import stored
-from andon.store import Visitor, change, people
+from andon.store import people
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from andon.app.cli.database import Visitor
 from andon.app.cli.filters import Json, Since, UntilNow, named_options
 from andon.app.cli.named import tell
 from andon.app.cli.output import (
@@ -27,7 +28,7 @@ from andon.app.cli.output import (
 )
 from andon.core.text import counted
 from andon.insight.trends import trends as finding
-from andon.store import Visitor, names
+from andon.store import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

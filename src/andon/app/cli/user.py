@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import JsonArray
 from andon.app.cli.output import Cell, When, command_settings, print_outcome, print_rows, short_time, user_name
 from andon.core.credentials import checked_name, checked_password, hashed
 from andon.core.errors import ConfigError
 from andon.core.models import Role
 from andon.core.times import stored
-from andon.store import Visitor, change, people
+from andon.store import people
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
