@@ -21,15 +21,15 @@ _PAGE = 500
 _AGAIN_FIRST, _AGAIN_LONGEST = 1.0, 15.0
 
 
-def follow(
-    visitor: Visitor, query: LogQuery, after: int, settings: Settings, show: Callable[[list[StoredLog]], None]
-) -> None:
-    """Call ``show`` with the logs of ``query`` whose ids are above ``after``, whenever there are new ones, without end.
+def follow(visitor: Visitor, query: LogQuery, settings: Settings, show: Callable[[list[StoredLog]], None]) -> None:
+    """Call ``show`` with what ``query`` finds, the oldest first, then without end with new ones as they are stored.
 
     A service that stops is waited for, and what was stored meanwhile is shown then. Raises NotRunning or NotAnswered
     where none answers at first, and BrokenPipeError once nobody reads the output any more.
     """
     waking = Waking(settings)
+    after = visitor.read(search.newest_id)
+    show([row for row in visitor.read(search.find, query) if row.id <= after][::-1])
     while True:
         with waking:
             while waking.wait(_reader_left):

@@ -152,10 +152,7 @@ def _follow(
         roots = visitor.read(_problems_of, rows)
         print_lines(listing.lines([cells(row, roots, settings) for row in rows]))
 
-    after = visitor.read(store.search.newest_id)
-    begun = [row for row in visitor.read(store.search.find, query) if row.id <= after]
-    show(begun[::-1])
-    follow(visitor, query, after, settings, show)
+    follow(visitor, query, settings, show)
 
 
 def show(
