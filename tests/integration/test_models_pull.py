@@ -104,6 +104,15 @@ def test_without_progress_it_gives_up(ollama: NativeOllama) -> None:
     assert len(ollama.pulls) == ollama_models.ATTEMPTS
 
 
+def test_without_a_network_it_promises_nothing(ollama: NativeOllama) -> None:
+    """Ollama cannot reach the registry: nothing has come, so there is nothing to go on with."""
+    unknown = {"error": "pull model manifest: dial tcp: lookup registry.ollama.ai: no such host"}
+    ollama.script(*[Pull([{"status": "pulling manifest"}, unknown])] * 20)
+    with pytest.raises(ModelUnavailable, match=r"nothing of it has come .*reaches the internet") as raised:
+        pull(ollama.url)
+    assert "goes on" not in str(raised.value)
+
+
 def test_a_model_that_does_not_exist(ollama: NativeOllama) -> None:
     """The registry's answer comes with status 200; one sentence, no second attempt."""
     ollama.script(Pull([MANIFEST, {"error": "pull model manifest: file does not exist"}]))

@@ -55,6 +55,15 @@ class Commands:
         }
         self._capture = capture
 
+    def on_terminal(self, width: int, *arguments: str) -> Outcome:
+        """Run ``andon ARGUMENTS`` as on a terminal so wide, without its colours."""
+        with pytest.MonkeyPatch.context() as patched:
+            for one in (output.console, output.errors):
+                patched.setattr(one, "_force_terminal", True)
+                patched.setattr(one, "_color_system", None)
+            patched.setitem(self.settings, "COLUMNS", str(width))
+            return self(*arguments)
+
     def __call__(self, *arguments: str) -> Outcome:
         """Run ``andon ARGUMENTS``."""
         self._capture.readouterr()

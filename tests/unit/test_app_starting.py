@@ -108,3 +108,24 @@ def test_another_obstacle_is_no_full_disk(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     assert has_room(tmp_path)
+
+
+async def test_what_takes_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again as long as it lasts, and nothing once it is over; what is quick is not told."""
+    told: list[str] = []
+    enough = asyncio.Event()
+
+    class Log:
+        def info(self, event: str, **_: object) -> None:
+            told.append(event)
+            if len(told) == 2:
+                enough.set()
+
+    monkeypatch.setattr(starting, "log", Log())
+    monkeypatch.setattr(starting, "LONG", 0.001)
+    monkeypatch.setattr(starting, "TELL_EVERY", 0.001)
+    await Starting(Health()).step("database", tmp_path, enough.wait, "the database is upgraded")
+    before = list(told)
+    assert set(told) == {"starting: the database is upgraded"}
+    await asyncio.sleep(0.01)
+    assert told == before

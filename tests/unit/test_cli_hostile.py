@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from andon.app.cli.command_table import COMMANDS
 from andon.core.models.actions import Message, Order, Origin, OutgoingRequest, Rendered, Section
@@ -130,6 +131,19 @@ def test_nothing_that_is_stored_steers_a_terminal(andon: Commands, arguments: tu
         assert done.status in (0, 1), done.err
         assert not STEERING.search((done.out + done.err).replace("\n", "")), (arguments, more)
         assert ("gnp.exe" in done.out) is (arguments not in SILENT), done.out
+
+
+@pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
+def test_everything_fits_its_terminal(andon: Commands, arguments: tuple[str, ...]) -> None:
+    """No line is wider than the terminal, but for what is meant to be copied; and a pipe sees nothing drawn."""
+    for width in (40, 60, 80, 120, 200):
+        done = andon.on_terminal(width, *arguments)
+        assert done.status in (0, 1), done.err
+        if "--format" not in arguments and arguments[:2] != ("actions", "show"):
+            wide = [line for line in done.out.splitlines() if cell_len(line) > width]
+            assert not wide, (width, wide)
+    piped = andon(*arguments).out
+    assert not any(sign in piped for sign in "\x1b│─╭━") or "--format" in arguments
 
 
 def test_a_report_in_a_file_steers_nothing_either(andon: Commands, tmp_path: Path) -> None:

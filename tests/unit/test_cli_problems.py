@@ -12,7 +12,7 @@ import pytest
 
 from andon.app.cli.patterns import with_age
 from andon.app.cli.queue import span
-from andon.core.models import Merge, utc_text
+from andon.core.models import Merge, Rung, utc_text
 from andon.store import queue
 from andon.store.problems import second_opinions
 from support.commands import Commands
@@ -211,6 +211,32 @@ def test_queue_lists_what_waits_and_why(andon: Commands) -> None:
     assert "new problem" in table
 
 
+def test_queue_blames_no_model_for_what_it_was_never_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model that is away is the reason of all, said once above them; a pipe has it in each row."""
+    away = "Ollama does not answer at http://127.0.0.1:9"
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
+            await store.record([a_log(1, "p1", template="Pump dry"), a_log(2, "p2", template="Door open")], [])
+            jobs = []
+            while job := await store.write(queue.claim, "me", 600, time.time()):
+                jobs.append(job)
+            for job in jobs:
+                due = time.time() - 1
+                await store.write(queue.postpone, job, away, due, an_answer("Look", Rung.PLAYBOOK), counted=False)
+
+    asyncio.run(work())
+    andon = Commands(tmp_path, capsys)
+    piped = andon("queue").out.splitlines()
+    assert [line.endswith(away) for line in piped] == [False, True, True]
+    for width in (40, 60, 80, 200):
+        shown = " ".join(andon.on_terminal(width, "queue").out.split())
+        assert shown.startswith(f"Reason of all 2: {away}")
+        assert shown.count("Ollama") == 1
+        assert shown.count("the model") == 2
+        assert shown.endswith("No model was asked about them yet. The playbook's explanations stand in.")
+
+
 def test_queue_failed_has_the_reason(andon: Commands) -> None:
     """``--failed`` lists what was given up with the reason and whose answer stands."""
     [row] = andon("queue", "--failed", "--json").json
@@ -278,7 +304,7 @@ def test_an_empty_database_lists_nothing(tmp_path: Path, capsys: pytest.CaptureF
     said = {
         "problems": "No problems match.",
         "queue": "Nothing waits.",
-        "queue --failed": "The model gave up on nothing.",
+        "queue --failed": "No explanation failed.",
     }
     for command, text in said.items():
         assert empty(*command.split()).out == f"{text}\n"

@@ -18,33 +18,49 @@ from andon.store import change, prepare, recording
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.store_data import a_log, a_reject, opened, query, reference_database
+from support.terminals import on_terminal
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m \u202egnp.exe \r\x08\x00[red]x[/red]"
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-@pytest.fixture(params=[60, 80, 100, 200])
-def width(request: pytest.FixtureRequest) -> int:
-    """A terminal so wide."""
-    return int(request.param)
+LONG = "a long text that says a lot " * 10
 
 
-def test_ids_are_shown_whole_on_every_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], width: int) -> None:
-    """Long texts give way, a line each stays a line each, the id is the first word of it."""
-    long = "a long text that says a lot " * 10
-    logs = [a_log(n, hostname="host-" * 12, service="service-" * 12, message=long) for n in range(1, 12)]
-    andon = Commands(tmp_path, capsys, COLUMNS=str(width))
+@pytest.fixture
+def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """Eleven logs and rejects whose texts are long."""
+    logs = [a_log(n, hostname="host-" * 12, service="service-" * 12, message=LONG) for n in range(1, 12)]
 
     async def work() -> None:
         async with opened(tmp_path / "agent.db") as store:
-            await store.record(logs, [a_reject(100 + n, reason=long, data=long.encode()) for n in range(11)])
+            await store.record(logs, [a_reject(100 + n, reason=LONG, data=LONG.encode()) for n in range(11)])
 
     asyncio.run(work())
-    for command in ("logs", "rejects"):
-        lines = andon(command).out.splitlines()[1:]
-        assert [line.split()[0] for line in lines] == [str(n) for n in range(11, 0, -1)]
-        if width >= 80:
-            assert max(map(len, lines)) <= width
+    return Commands(tmp_path, capsys)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("command", ["logs", "rejects"])
+def test_ids_are_whole_and_texts_can_be_read_on_every_terminal(andon: Commands, command: str, width: int) -> None:
+    """Each row begins with its id; no line is wider than the terminal, and a text has most of one."""
+    with on_terminal(andon.settings, width, command) as terminal:
+        lines = terminal.read().splitlines()
+        assert terminal.process.wait(PATIENCE) == 0
+    assert [line.split()[0] for line in lines if re.match(r" ?\d+ ", line)] == [str(n) for n in range(11, 0, -1)]
+    assert max(map(len, lines)) <= width
+    shown = ["".join(line.partition("a long text")[1:]) for line in lines]
+    assert sum(len(text) >= 30 for text in shown) >= 11
+
+
+@pytest.mark.parametrize("command", ["logs", "rejects"])
+def test_a_pipe_gets_each_row_whole_on_a_line_of_its_own(andon: Commands, command: str) -> None:
+    """Whatever COLUMNS says: `grep` finds every word of a row, `awk` its id, and nothing draws."""
+    andon.settings["COLUMNS"] = "40"
+    lines = andon(command).out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [str(n) for n in range(11, 0, -1)]
+    assert all(" ".join(LONG.split()) in line for line in lines)
+    assert not any(sign in line for line in lines for sign in "\x1b│─")
 
 
 def test_rows_that_were_taken_over_do_not_steer_the_terminal(

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
-from andon.app.background.tasks import first_error
+from andon.app.background.tasks import ended, first_error
 from andon.app.service import Listen, Service
 from andon.app.systemd import Systemd
 from andon.core.heap import keep_small
@@ -19,14 +19,21 @@ from andon.core.settings.settings import Settings
 STOP_WITHIN = 9.0
 
 
-def run_service(settings: Settings, listen: Listen) -> None:
-    """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+#: Says to whoever started a service that it is ready.
+Greet = Callable[[Service], Coroutine[None, None, None]]
+
+
+def run_service(settings: Settings, listen: Listen, greet: Greet | None = None) -> None:
+    """Run the service in this process until SIGTERM or SIGINT; ``greet`` is called once it is ready.
+
+    Raises AndonError.
+    """
     keep_small()
     systemd = Systemd()
     service = Service(settings, listen)
     try:
         with announced(settings), asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_until_signal(service, systemd))
+            runner.run(_until_signal(service, systemd, greet))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 
@@ -42,10 +49,16 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _until_signal(service: Service, systemd: Systemd) -> None:
+async def _until_signal(service: Service, systemd: Systemd, greet: Greet | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
+    greetings: list[asyncio.Task[None]] = []
+
+    def ready() -> None:
+        systemd.ready()
+        if greet is not None:
+            greetings.append(loop.create_task(greet(service), name="greeting"))
 
     def on_signal() -> None:
         starting = "service" in service.health.problems
@@ -61,4 +74,7 @@ async def _until_signal(service: Service, systemd: Systemd) -> None:
         loop.add_signal_handler(number, on_signal)
     with contextlib.suppress(asyncio.CancelledError):
         async with systemd.kept_informed(service.health):
-            await service.run(stop, systemd.ready)
+            try:
+                await service.run(stop, ready)
+            finally:
+                await ended(*greetings)

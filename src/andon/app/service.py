@@ -29,7 +29,7 @@ from andon.app.background.tasks import ended, first_error, heed
 from andon.app.background.watch import Watch
 from andon.app.known_habits import KnownHabits
 from andon.app.retention_policy import retention_policy
-from andon.app.starting import Starting, in_thread
+from andon.app.starting import Starting, in_thread, told_where_long
 from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
 from andon.bus.connection import PING_EVERY, PING_OWN_EVERY, BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
@@ -41,6 +41,7 @@ from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
 from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerError, BrokerUnavailable, StoreError, StoreFull, StoreUnavailable
+from andon.core.settings.database_url import Database
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
@@ -95,6 +96,11 @@ Listen = Callable[["Service"], "HttpServer"]
 
 #: Makes a part that runs beside a service once it is open, with its name; None where there is nothing to do.
 Companion = Callable[[], tuple[str, Callable[[], object]] | None]
+
+
+def _shown(database: Database) -> str:
+    """Where the database is, wherever that is read."""
+    return str(database.absolute() if isinstance(database, Path) else database)
 
 
 class Service:
@@ -252,8 +258,7 @@ class Service:
                 hearing = group.create_task(self.intake.run(sources), name="intake")
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
-                place = str(self.settings.database)
-                log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
+                log.info("ready", **self._places())
                 gc.freeze()  # what the start made stays: no collection need walk through it again
                 self.began.set()
                 if ready is not None:
@@ -271,6 +276,11 @@ class Service:
                 await http.stop(serving)
                 await ended(*background)
         log.info("stopped")
+
+    def _places(self) -> dict[str, object]:
+        """Where it is found, for the log."""
+        broker, database = public(self.settings, self.broker), _shown(self.settings.database)
+        return {"version": andon.__version__, "broker": broker, "http": self.http_port, "database": database}
 
     def _callers(self, publisher: JetStreamPublisher) -> NatsCallers:
         return NatsCallers(
@@ -345,9 +355,12 @@ class Service:
             access=settings.file_access,
             copies=settings.upgrade_copies,
         )
+        updating = f"the database {settings.database} is checked and, where it is older, brought up to date"
         try:
             async with asyncio.TaskGroup() as opening:
-                preparing = opening.create_task(step("database", self._database_place, prepared), name="prepare")
+                preparing = opening.create_task(
+                    step("database", self._database_place, prepared, updating), name="prepare"
+                )
                 opening.create_task(self._connect(stack), name="connect")
         except BaseExceptionGroup as group:
             raise first_error(group) from None
@@ -355,8 +368,9 @@ class Service:
         if done.taken_over:
             log.info("imported the reference system's database", rows=done.taken_over, backup=str(done.backup))
         self.playbook = SitePlaybook(settings.playbook, kept=settings.data_dir / RULES_KEPT)
-        await asyncio.to_thread(self.runbooks.scan)
-        await asyncio.to_thread(self.playbook.scan)
+        with told_where_long("runbooks and rules are read"):
+            await asyncio.to_thread(self.runbooks.scan)
+            await asyncio.to_thread(self.playbook.scan)
         self._store = await step("database", self._database_place, self._open_store)
         stack.push_async_callback(self._store.close)
         self._stream = await self._open_stream()
@@ -370,10 +384,12 @@ class Service:
         """Start the broker where it is ours, and connect to it."""
         if self.settings.embedded_broker:
             self.broker = EmbeddedBroker(self.settings, health=self.health)
-            await self._starting.step("broker", self.settings.data_dir, self.broker.start)
+            reads = f"the broker starts and reads its store in {self.settings.data_dir}"
+            await self._starting.step("broker", self.settings.data_dir, self.broker.start, reads)
             stack.push_async_callback(self.broker.stop)
         url, ping = broker_url(self.settings, self.broker), PING_EVERY if self.broker is None else PING_OWN_EVERY
-        self._connection = await connect(url, name=self.settings.agent_name, ping_every=ping)
+        with told_where_long(f"connecting to the broker at {public(self.settings, self.broker)}"):
+            self._connection = await connect(url, name=self.settings.agent_name, ping_every=ping)
         stack.push_async_callback(self._connection.close)
         self._connection.watch(lambda up: None if up else self._doubt_broker())
 
@@ -440,7 +456,8 @@ class Service:
         batch = self.settings.record_batch
         opening = functools.partial(JetStreamLogStream.open, self._connection, guard=guard, batch=batch)
         if self.broker is None:
-            return await opening()
+            with told_where_long("the broker opens the stream of logs"):
+                return await opening()
         supervising = asyncio.create_task(self.broker.supervise(), name="broker-while-starting")
         try:
             return await self._starting.step("broker", self.settings.data_dir, opening)

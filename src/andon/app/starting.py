@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,26 @@ LOOK_EVERY = 1.0
 #: Where a step needs more room than can be told, it is tried again after so many seconds at the latest.
 AGAIN_AFTER = 15.0
 TELL_EVERY = 60.0
+#: A step that takes longer than so many seconds is told.
+LONG = 1.0
+
+
+@contextlib.contextmanager
+def told_where_long(what: str) -> Iterator[None]:
+    """While this lasts, the log says after a second and then every minute that the start waits for ``what``."""
+    loop = asyncio.get_running_loop()
+    began, timer = loop.time(), None
+
+    def tell() -> None:
+        nonlocal timer
+        log.info(f"starting: {what}", seconds=round(loop.time() - began))
+        timer = loop.call_later(TELL_EVERY, tell)
+
+    timer = loop.call_later(LONG, tell)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Starting:
@@ -29,16 +50,18 @@ class Starting:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    async def step(self, part: str, directory: Path, action: Callable[[], Awaitable[T]]) -> T:
+    async def step(self, part: str, directory: Path, action: Callable[[], Awaitable[T]], what: str = "") -> T:
         """What ``action`` returns, which is called again each time the disk of ``directory`` may have room for it.
 
-        ``part`` is what stands before the sentence on ``/readyz``. Raises what ``action`` raises for any other reason.
+        ``part`` is what stands before the sentence on ``/readyz``; ``what`` says in the log what is done, where that
+        takes long. Raises what ``action`` raises for any other reason.
         """
         told_at: float | None = None
         loop = asyncio.get_running_loop()
         while True:
             try:
-                done = await action()
+                with told_where_long(what or f"the {part} is made ready"):
+                    done = await action()
             except (StoreError, BrokerError) as error:
                 full = isinstance(error, StoreFull | BrokerFull)
                 if not full and await asyncio.to_thread(has_room, directory):

@@ -6,6 +6,7 @@ import codecs
 import gc
 import os
 import sys
+import textwrap
 from typing import NoReturn
 
 from andon.app.cli.interrupt import ends_at_once
@@ -47,7 +48,16 @@ def main() -> None:
 
 
 def _end(sentence: str, status: int) -> NoReturn:
-    print(f"andon: {printable(sentence)}", file=sys.stderr)  # noqa: T201 - the last word of a command
+    said = f"andon: {printable(sentence)}"
+    if sys.stderr.isatty() and "\n" not in said:
+        said = textwrap.fill(
+            said,
+            os.get_terminal_size(sys.stderr.fileno()).columns or 80,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    print(said, file=sys.stderr)  # noqa: T201 - the last word of a command
     sys.exit(status)
 
 

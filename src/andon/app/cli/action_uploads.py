@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from andon.app.cli.action_output import print_action
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import Json
 from andon.app.cli.output import command_settings, console, plain, user_name
 from andon.core.models import ID_MAX
 from andon.core.models.actions import Origin
-from andon.store import Visitor, change
 
 
 def upload_command(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from andon.app.action_entries import ASKS, DOES, entry, proposer, stands
-from andon.app.cli.action_output import brief_time, print_action
+from andon.app.cli.action_output import print_action
 from andon.app.cli.action_uploads import upload_command
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, AboutProblem, Json, JsonArray, ProblemId, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
     Cell,
+    When,
     command_settings,
     console,
     errors,
@@ -27,8 +29,9 @@ from andon.app.cli.output import (
 from andon.app.cli.shapes import Group
 from andon.core.errors import ActionRefused
 from andon.core.models.actions import OPEN, Action, ActionStatus, Operation, Origin
-from andon.store import Visitor, change, problems
+from andon.core.times import stored
 from andon.store import actions as store
+from andon.store import problems
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -93,12 +96,12 @@ def actions(
     wide = console.width >= WIDE
 
     def cells(row: Action) -> tuple[Cell, ...]:
-        when = brief_time(row.created, settings)
+        when = When(stored(row.created), settings.time_zone)
         state = stands(row) if wide else row.status.value
         about = row.problem_id or ""
         return row.id, state, DOES[row.operation], row.target, about, one_line(proposer(row)), when, row.title
 
-    print_listing(("id>", "state", "what", "where", "problem?>", "proposed by?", "since?", "title~"), map(cells, rows))
+    print_listing(("id>", "state", "what", "where", "problem>", "proposed by?", "since?", "title~"), map(cells, rows))
     if any(one.status is ActionStatus.UNSURE for one in rows):
         errors.print("The outcome of some is unknown: `andon actions ID` says what to look for.")
     if not (every or status):

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from andon import store
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import (
     LISTED,
     Area,
@@ -26,6 +27,7 @@ from andon.app.cli.filters import (
 from andon.app.cli.named import print_found, read_names, tell
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     console,
     plain,
@@ -98,7 +100,7 @@ def alarms(
     with named_options():
         start, end = window(since, until, settings.time_zone, 30 * DAY)
     asked = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         read = read_names(visitor, asked)
         where = read.query
         if chosen in ("active", "stale", "shelved", "all"):
@@ -113,7 +115,7 @@ def alarms(
                     read,
                     report.figures.floods[-limit:],
                     ("began", "for>", "alarms>", "first was~"),
-                    lambda one: (at(one.start, zone), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
+                    lambda one: (When(one.start, zone.key), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
                     f"No flood: {'never more than 10 alarms in ten minutes' if report.figures.judged else NOTHING}.",
                     as_json=as_json,
                 )
@@ -146,7 +148,7 @@ def ack(
     """
     settings = command_settings()
     now = time.time()
-    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=now)
+    done = change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=now)
     sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
     if done.acked_at is not None and done.acked_at < now:
         seen = at(done.acked_at, ZoneInfo(settings.time_zone))
@@ -173,9 +175,9 @@ def shelve(
     settings = command_settings()
     actor = by or user_name()
     if end:
-        done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
+        done = change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
-        done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
+        done = change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
     sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
     if not end and done.shelved_until is not None:
         until = at(done.shelved_until, ZoneInfo(settings.time_zone))
@@ -190,7 +192,7 @@ def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, read: 
         "shelved": "No alarm is shelved.",
         "all": "No alarm yet.",
     }
-    first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>"))
+    first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>?"))
     aside = "why?" if which == "shelved" else "seen by?"
     names = ("id>", *first, "severity", "where", "code", "times>?", aside, "says~")
     print_found(read, found, names, lambda one: _row(one, which, zone), none[which], as_json=as_json)
@@ -200,12 +202,12 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
     aside = f"{one.acked_by or 'yes'} {one.ack_note or ''}" if one.acked_at is not None else ""
     first: tuple[Cell, Cell]
     if which == "shelved":
-        first, aside = (at(one.shelved_until or 0.0, zone), one.shelved_by), one.shelve_note or ""
+        first, aside = (When(one.shelved_until or 0.0, zone.key), one.shelved_by), one.shelve_note or ""
     elif which == "all":
-        first = at(one.last_seen, zone), one.state
+        first = When(one.last_seen, zone.key), one.state
     else:
         since = one.active_since or one.last_seen
-        first = at(since, zone), lasting(time.time() - since)
+        first = When(since, zone.key), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
     return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
 
@@ -218,7 +220,8 @@ def _show_chattering(counts: AlarmCounts, limit: int, read: Read[Any], as_json: 
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:
-    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, one.alarm.code, one.alarm.text
+    code = "" if one.alarm.code.startswith("pattern ") else one.alarm.code
+    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, code, one.alarm.text
 
 
 def _top_row(one: Contributor) -> tuple[Cell, ...]:
@@ -238,7 +241,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as
     console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}{'' if figures.judged else f'; {NOTHING}'}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
     targets = [(one.name, one.value, one.target, marks[one.good]) for one in report.targets]
-    print_listing(("figure", "is>", "should be", ""), targets)
+    print_listing(("figure", "is>", "should be?", ""), targets)
     if figures.top:
         console.print("[bold]most frequent[/]")
         print_listing(("share>", "times>", "active for>", "alarm~"), map(_top_row, figures.top))

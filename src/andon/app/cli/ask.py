@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from andon.app.cli.filters import Since, Until, named_options
 from andon.app.cli.logs import as_object as log_object
 from andon.app.cli.output import (
+    When,
     command_settings,
     console,
     errors,
@@ -21,7 +22,6 @@ from andon.app.cli.output import (
     print_listing,
     print_wrapped,
     severity_text,
-    shown_time,
 )
 from andon.app.investigation import investigator, present
 from andon.core.text import counted
@@ -181,7 +181,7 @@ def print_cited(answer: Investigated, settings: Settings) -> None:
     """The logs behind an answer, one line each."""
     zone = settings.time_zone
     rows = (
-        (one.id, shown_time(one.timestamp, zone), severity_text(one.severity), one.hostname, one.message)
+        (one.id, When(one.timestamp, zone, exact=True), severity_text(one.severity), one.hostname, one.message)
         for one in answer.cited
     )
     print_listing(("log>", "time", "severity", "host", "message~"), rows)

@@ -149,6 +149,8 @@ class LazyGroup(Group):
         except typer.BadParameter as error:
             say_plainly(error)
             raise
+        except BrokenPipeError:
+            raise BrokenPipeError from None  # without a number, by which click would take it for a failure; see main
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that ``args`` name, itself rather than what the list shows of it, and the arguments behind it."""

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from andon.app.cli.database import Visitor
 from andon.app.cli.filters import Json, Since, UntilNow, id_argument, named_options
-from andon.app.cli.output import command_settings, console, plain, print_json
+from andon.app.cli.output import command_settings, console, print_json, print_wrapped
 from andon.core.text import counted
 from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
 from andon.insight.filters import compared
 from andon.insight.shifts.calendar import site_shifts
-from andon.store import Visitor
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
@@ -56,7 +56,7 @@ def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
     console.print(f"{counted(found.inside, 'log')} compared with {counted(found.outside, 'other log')}.")
     for one in found.differences:
-        console.print(plain(f"  {sentence(one)}"), soft_wrap=True)
+        print_wrapped(f"  {sentence(one)}")
     if found.note:
         console.print(found.note[0].upper() + found.note[1:] + ".")
     if not found.exact:

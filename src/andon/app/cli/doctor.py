@@ -6,14 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from andon.app.cli.filters import Json
-from andon.app.cli.output import command_settings, console, errors, plain, print_json
+from andon.app.cli.output import command_settings, errors, plain, print_hanging, print_json
 from andon.app.doctor import examine
 
 if TYPE_CHECKING:
     from andon.core.models import CheckResult
+
+#: The word for each result, and its colour.
+_MARKS = {True: ("ok", "green"), False: ("fails", "bold red"), None: ("note", "yellow")}
 
 
 def doctor(as_json: Json = False) -> None:
@@ -31,13 +34,8 @@ def doctor(as_json: Json = False) -> None:
 
 def print_results(results: list[CheckResult]) -> None:
     """One line each, with the remedy below what fails."""
-    marks = {True: "[green]ok[/]", False: "[bold red]fails[/]", None: "[yellow]note[/]"}
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(ratio=1)
+    longest = max((len(result.name) for result in results), default=0)
     for result in results:
-        table.add_row(marks[result.ok], result.name, plain(result.detail))
-        if result.remedy:
-            table.add_row("", "", plain(f"→ {result.remedy}"))
-    console.print(table)
+        word, style = _MARKS[result.ok]
+        head = Text(f"{word:<7}", style=style).append(f"{result.name:<{longest + 2}}", style="not italic bold default")
+        print_hanging(head, plain(result.detail), *([plain(f"→ {result.remedy}")] if result.remedy else []))

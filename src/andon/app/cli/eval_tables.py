@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from andon.app.cli.output import WIDE, console, one_line, plain, print_listing
+from andon.app.cli.output import WIDE, console, one_line, plain, print_listing, print_wrapped
 from andon.app.evals.results import PRECISION, RATES, RECALL, USEFUL
 from andon.app.evals.running import Status
 from andon.core.text import counted
@@ -115,7 +115,7 @@ def print_trouble(report: Report) -> None:
         console.print(plain(f"{total.unusable} {what} as wrong"), style="yellow")
     reasons = dict.fromkeys(case.error for case in report.cases if case.error)
     for reason in list(reasons)[:_ERRORS_SHOWN]:
-        console.print(plain(f"  {reason}"))
+        print_wrapped(f"  {reason}")
     if len(reasons) > _ERRORS_SHOWN:
         console.print(f"  … and {len(reasons) - _ERRORS_SHOWN} more reasons; see --json")
 
@@ -158,7 +158,7 @@ def print_cases(cases: list[CaseResult]) -> None:
         style = "red" if missed else "green"
         console.print(Text.assemble((case.id, style), f"  {case.source}" if case.source else ""))
         for score in missed:
-            console.print(plain(f"    {NAMES[score.criterion]}: {one_line(score.why)}"))
+            print_wrapped(f"    {NAMES[score.criterion]}: {one_line(score.why)}")
         if missed and case.finding is not None:
             console.print(plain(f"    first check: {one_line(str(case.finding['checks'][0]))}"), style="dim")
     console.print()

@@ -16,13 +16,15 @@ from andon.insight.filters import WrongFilter
 
 #: Rows listed unless told otherwise.
 LISTED = 50
+#: Rows that may be asked for.
+ROWS_MAX = 10_000
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
 Redact = Annotated[
     bool, typer.Option("--redact", help="Replace passwords, tokens, keys and other secrets by numbered marks.")
 ]
-Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="List at most N rows.")]
+Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=ROWS_MAX, help="List at most N rows.")]
 
 
 def id_argument(metavar: str, text: str) -> Any:

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
-from rich.panel import Panel
 
 from andon import store
 from andon.app.cli import pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Redact, Rows, id_argument, spread
+from andon.app.cli.database import Visitor
+from andon.app.cli.filters import LISTED, ROWS_MAX, Json, LogFilters, Redact, Rows, id_argument, spread
+from andon.app.cli.listing import Listing
 from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import (
-    WIDE,
     Cell,
+    When,
     command_settings,
     console,
     cut,
+    errors,
     explained_by,
     message_of,
     plain,
+    print_box,
     print_facts,
     print_json,
+    print_lines,
     print_listing,
     severity_text,
-    short_time,
     shown_time,
+    write_json,
 )
 from andon.app.cli.problem import print_second_opinion
 from andon.core.errors import NotFound
 from andon.core.models import StoredLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rich.text import Text
 
+    from andon.core.models import LogQuery
     from andon.core.settings.settings import Settings
 
 #: More pictures than any log has.
@@ -47,36 +55,104 @@ _PICTURES_MAX = 1_000
 def logs(
     which: LogFilters,
     oldest: Annotated[bool, typer.Option("--oldest", help="List the oldest first.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Then print each new log as it is stored, until Ctrl-C.")
+    ] = False,
     limit: Rows = LISTED,
-    as_json: JsonArray = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one array of objects; with --follow one object a line.")
+    ] = False,
     redact: Redact = False,
 ) -> None:
     """List stored logs, newest first.
 
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
+    if follow and (oldest or which.until is not None):
+        raise typer.BadParameter("new logs come last and later: leave --oldest and --until out", param_hint="--follow")
     settings = command_settings()
     query = which.query(settings.time_zone, limit=limit, oldest_first=oldest)
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         read = read_names(visitor, query)
+        if follow:
+            _follow(visitor, read.query, settings, as_json=as_json, hide=_hiding(redact))
+            return
         rows = visitor.read(store.search.find, read.query)
         timed = not rows and (query.since is not None or query.until is not None)
         span = visitor.read(store.agent_history.span) if timed else None
+        roots = {} if as_json else visitor.read(_problems_of, rows)
+        whole = visitor.read(store.search.count, read.query) if len(rows) == limit and not as_json else None
     if not rows and as_json:
         tell(read.empty)
-    if redact:
-        from andon.core.redact import Redactor  # compiles what other listings do not need
-        from andon.insight.export import redacted
-
-        redactor = Redactor()
-        rows = [redacted(row, redactor) for row in rows]
+    rows = _hiding(redact)(rows)
     if as_json:
         print_json([as_object(row) for row in rows])
         return
     none = "No logs match."
     if span is not None:
         none = f"{none} The newest log of all is from {shown_time(span[1], settings.time_zone)}."
-    print_table(rows, settings, read.none(none))
+    if not rows:
+        console.print(plain(read.none(none)))
+        return
+    print_listing(COLUMNS, [cells(row, roots, settings) for row in rows])
+    if whole is not None:
+        _tell_of_others(len(rows), whole, oldest=oldest)
+
+
+def _hiding(redact: bool) -> Callable[[list[StoredLog]], list[StoredLog]]:
+    """What puts marks for the secrets in logs, or leaves them as they are."""
+    if not redact:
+        return lambda rows: rows
+    from andon.core.redact import Redactor  # compiles what other listings do not need
+    from andon.insight.export import redacted
+
+    redactor = Redactor()
+    return lambda rows: [redacted(row, redactor) for row in rows]
+
+
+def _problems_of(connection: store.Connection, rows: list[StoredLog]) -> dict[int, int]:
+    """The problem of each pattern that these logs have."""
+    return store.problems.roots_of(connection, {row.pattern_id for row in rows if row.pattern_id is not None})
+
+
+def _tell_of_others(shown: int, whole: store.search.Tally, *, oldest: bool) -> None:
+    """How many there are besides those that are listed, and how to see them; beside the listing where it is read."""
+    if whole.matches <= shown and not whole.more:
+        return
+    known = whole.told
+    all_of_them = f"{known:,}" if not whole.more else f"more than {max(known, shown):,}"
+    how = f"--limit {known} lists all" if not whole.more and known <= ROWS_MAX else f"--limit {ROWS_MAX} lists more"
+    end = "oldest" if oldest else "newest"
+    where = console if console.is_terminal else errors
+    where.print(
+        f"{shown:,} of {all_of_them} logs, the {end}: {how}; --since, --severity, --host and --text narrow the list.",
+        style="dim",
+    )
+
+
+def _follow(
+    visitor: store.Visitor,
+    query: LogQuery,
+    settings: Settings,
+    *,
+    as_json: bool,
+    hide: Callable[[list[StoredLog]], list[StoredLog]],
+) -> None:
+    """The newest logs in the order of time, then each new one."""
+    from andon.app.cli.following import follow  # what other listings do not need
+
+    listing = Listing(COLUMNS, console, time.time(), ages=False)
+
+    def show(rows: list[StoredLog]) -> None:
+        rows = hide(rows)
+        if as_json:
+            for row in rows:
+                write_json(msgspec.json.encode(as_object(row)))
+            return
+        roots = visitor.read(_problems_of, rows)
+        print_lines(listing.lines([cells(row, roots, settings) for row in rows]))
+
+    follow(visitor, query, settings, show)
 
 
 def show(
@@ -97,7 +173,7 @@ def show(
     Example: andon show 42 --save-pictures pictures
     """
     settings = command_settings()
-    with store.Visitor(settings.database) as visitor:
+    with Visitor(settings.database) as visitor:
         row = visitor.read(store.search.log, log_id)
         if raw:
             write_raw(row)
@@ -105,13 +181,14 @@ def show(
         data = save_pictures is not None or (not as_json and pictures.draws())
         shown = visitor.read(store.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
         awaited = visitor.read(store.pictures.awaited_of, log_id)
+        roots = visitor.read(_problems_of, [row])
         below = visitor.read(store.problems.shown_below, [row.analysis_id or 0]).get(row.analysis_id or 0)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
         drawn = [pictures.as_object(one) for one in shown]
         print_json({**as_object(row), "second_opinion": below, "pictures": drawn})
         return
-    print_log(row, settings)
+    print_log(row, roots.get(row.pattern_id or 0), settings)
     print_second_opinion(below)
     pictures.print_pictures(shown, awaited)
     if save_pictures is not None:
@@ -144,33 +221,28 @@ def rung_label(row: StoredLog) -> str:
     return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
-def print_table(rows: list[StoredLog], settings: Settings, none: str = "No logs match.") -> None:
-    """The listing for people, or that there is ``none``."""
-    if not rows:
-        console.print(plain(none))
-        return
-    wide = console.width >= WIDE
-    time = shown_time if wide else short_time
-
-    def cells(row: StoredLog) -> tuple[Cell, ...]:
-        severity, when = cut(severity_text(row.severity), 10), time(row.timestamp, settings.time_zone)
-        host, service = cut(row.hostname, 22 if wide else 14), cut(row.service, 16)
-        return row.id, when, severity, host, service, row.message, rung_label(row)
-
-    print_listing(("id>", "time", "severity", "host", "service?", "message~", "explained by?"), map(cells, rows))
+#: How logs are listed; see :func:`cells`.
+COLUMNS = ("id>", "time", "severity", "problem>", "host", "service?", "explained by?", "message~")
 
 
-def print_log(row: StoredLog, settings: Settings) -> None:
+def cells(row: StoredLog, roots: Mapping[int, int], settings: Settings) -> tuple[Cell, ...]:
+    """A log as a line; ``roots`` names the problem of each pattern."""
+    when, severity = When(row.timestamp, settings.time_zone, exact=True), cut(severity_text(row.severity), 10)
+    problem = None if row.pattern_id is None else roots.get(row.pattern_id, row.pattern_id)
+    return row.id, when, severity, problem, row.hostname, row.service, rung_label(row), row.message
+
+
+def print_log(row: StoredLog, problem: int | None, settings: Settings) -> None:
     """One log for people."""
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""
     facts: dict[str, str | Text | None] = {
         "time": shown_time(row.timestamp, settings.time_zone),
-        "severity": severity_text(row.severity).append(native, style="default"),
+        "severity": severity_text(row.severity).append_text(plain(native)),
         "host": row.hostname,
         "service": row.service,
         "place": place,
-        "problem": str(row.pattern_id or ""),
+        "problem": str(problem or ""),
         "message": row.message,
         "context": row.context,
         "notes": row.notes,
@@ -178,5 +250,4 @@ def print_log(row: StoredLog, settings: Settings) -> None:
         "stored": f"{shown_time(row.created_at, settings.time_zone)}, {message_of(row)}",
     }
     print_facts(facts)
-    title = f"explanation: {rung_label(row)}"
-    console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))
+    print_box(f"explanation: {rung_label(row)}", row.analysis or "Not explained yet.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from andon.app.cli.output import console, errors, plain, print_facts, print_json
+from andon.app.cli.output import console, errors, plain, print_facts, print_json, print_wrapped
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable, StoreError
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission, Budget
@@ -57,7 +57,7 @@ def print_trust(models: list[ModelTrust]) -> None:
         return
     for one in models:
         sentence = f"{one.sentence}."
-        console.print(plain(sentence[0].upper() + sentence[1:]))
+        print_wrapped(sentence[0].upper() + sentence[1:])
         facts = {"standing": standing(one), "cases": "" if one.testing else str(one.asked or "")}
         facts |= {_ASKED[score.kind]: _rate(score) for score in one.scores if score.kind in KINDS and score.asked}
         if one.helpful or one.wrong:

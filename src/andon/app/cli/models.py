@@ -32,6 +32,7 @@ from andon.app.cli.output import (
     print_json,
     print_listing,
 )
+from andon.app.cli.patience import waiting
 from andon.app.cli.shapes import Group
 from andon.core.errors import ConfigError
 from andon.core.text import printable_json, shown_size
@@ -178,10 +179,12 @@ def pull_command(
     if is_embedded(settings):
         raise refusal(settings, "its model is the file that ANDON_GGUF names: copy one there yourself")
     wanted = name or configured(settings)
+    came = Came()
     try:
-        asyncio.run(pull(settings, wanted, as_json=as_json))
+        asyncio.run(pull(settings, wanted, came, as_json=as_json))
     except KeyboardInterrupt:
-        errors.print(plain(f"Stopped. `andon models pull {wanted}` goes on where it stopped."))
+        how = f"`andon models pull {wanted}` goes on where it stopped." if came.any else "Nothing has come yet."
+        errors.print(plain(f"Stopped. {how}"))
         raise
 
 
@@ -191,8 +194,19 @@ def model_row(model: OllamaModel) -> tuple[Cell, ...]:
     return model.name, size, model.parameters or "-", model.quantization or "-", *("yes" if on else "" for on in marks)
 
 
-async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
-    """Fetch ``name`` and show how far it is. Raises ModelError."""
+class Came:
+    """Whether anything of a model has come."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def note(self, step: PullStep) -> None:
+        """Take a step into account."""
+        self.any = self.any or (step.completed or 0) > 0
+
+
+async def pull(settings: Settings, name: str, came: Came, *, as_json: bool) -> None:
+    """Fetch ``name`` and show how far it is; ``came`` knows then whether anything did. Raises ModelError."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -203,12 +217,14 @@ async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
     async with ollama(settings) as admin, contextlib.aclosing(admin.pull(name)) as steps:
         if as_json:
             async for step in steps:
+                came.note(step)
                 sys.stdout.write(printable_json(msgspec.json.encode(step).decode()) + "\n")
                 sys.stdout.flush()
             return
-        with Progress(*columns, console=errors) as progress:
+        with Progress(*columns, console=errors, transient=True) as progress:
             bar = PullBar(progress)
             async for step in steps:
+                came.note(step)
                 bar.show(step)
     console.print(plain(f"Ollama has {name}."))
 
@@ -261,8 +277,9 @@ def refusal(settings: Settings, reason: str) -> ConfigError:
 
 async def answered(settings: Settings, question: Callable[[OllamaAdmin], Awaitable[T]]) -> T:
     """What the configured Ollama answers."""
-    async with ollama(settings) as admin:
-        return await question(admin)
+    with waiting("Asking Ollama"):
+        async with ollama(settings) as admin:
+            return await question(admin)
 
 
 def ollama(settings: Settings) -> OllamaAdmin:

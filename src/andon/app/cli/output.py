@@ -5,21 +5,29 @@ from __future__ import annotations
 import getpass
 import re
 import sys
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
+from andon.app.cli.cells import Cell as Cell
+from andon.app.cli.cells import When as When
+from andon.app.cli.cells import one_line as one_line
+from andon.app.cli.cells import plain as plain
+from andon.app.cli.cells import short_time as short_time
+from andon.app.cli.cells import shown_time as shown_time
+from andon.app.cli.listing import WIDE as WIDE
+from andon.app.cli.listing import Listing
 from andon.core.lengths import read_seconds
 from andon.core.moments import told
 from andon.core.settings import whereabouts
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import json_escaped, printable, printable_json
-from andon.core.times import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,13 +51,18 @@ class _Console(Console):
         for piece in super().render(renderable, options):
             yield piece if piece.control else piece._replace(text=printable(piece.text))
 
+    @property  # type: ignore[misc]  # which nobody sets
+    def size(self) -> ConsoleDimensions:
+        """How much room there is; without a terminal no line has an end."""
+        if not self.is_terminal:
+            return ConsoleDimensions(_WITHOUT_END, super().size.height)
+        return super().size
+
     def on_broken_pipe(self) -> None:
         """Raises BrokenPipeError."""
         raise BrokenPipeError
 
 
-#: What stands in a table: a string is shown as it is, on one line; None is empty.
-Cell = str | int | None | Text
 T = TypeVar("T")
 
 console = _Console(highlight=False)
@@ -62,10 +75,16 @@ SEVERITY_STYLES = {
     "ERROR": "red",
     "CRITICAL": "bold white on red",
 }
-#: From this many characters on a terminal shows all columns of a listing.
-WIDE = 130
+#: What is no terminal has no width: its reader gets each line whole.
+_WITHOUT_END = 1_000_000
+_AT_ONCE = 200
 #: Columns that wrapped text needs beside what it is indented by; narrower than that it is left to the terminal.
 LEAST_ROOM = 8
+#: Columns that a text should have behind its name; with fewer it stands below.
+LEAST_TEXT = 24
+_LITTLE = 4
+#: Columns that a frame takes.
+_FRAME = 4
 _MARK = re.compile(r" *(?:(?:\d{1,3}\.|[-*•]) +)?")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -94,14 +113,47 @@ def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> 
 
 
 def print_facts(facts: Mapping[str, str | Text | None]) -> None:
-    """A line for each fact that is known, its name in bold in front."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(no_wrap=True)
-    rows.add_column(overflow="fold")  # a hash is told whole
-    for name, value in facts.items():
-        if value:
-            rows.add_row(f"[bold]{name}[/]", plain(value) if isinstance(value, str) else value)
-    console.print(rows)
+    """A line for each fact that is known, its name in bold in front, as :func:`print_hanging`."""
+    known = {name: plain(value) if isinstance(value, str) else value for name, value in facts.items() if value}
+    indent = max(map(cell_len, known), default=0) + 2
+    for name, value in known.items():
+        print_hanging(Text(name, style="bold").append(" " * (indent - cell_len(name)), style="not bold"), value)
+
+
+def print_hanging(head: Text, text: Text, *then: Text) -> None:
+    """``text`` behind ``head``; on a terminal what does not fit goes on below its own beginning, and so do ``then``.
+
+    Where that would leave too little room it stands below the head, indented by a little.
+    """
+    if not console.is_terminal:
+        for number, one in enumerate((text, *then)):
+            console.print((Text(" " * head.cell_len) if number else head) + one)
+        return
+    indent = head.cell_len
+    if console.width - indent < min(LEAST_TEXT, max(one.cell_len for one in (text, *then))):
+        head.rstrip()
+        console.print(head, soft_wrap=True)
+        indent = _LITTLE
+        head = Text(" " * indent)
+    for one in (text, *then):
+        deeper = 2 if one.plain.startswith("→ ") else 0
+        mark, rest = one[:deeper], one[deeper:]
+        for number, piece in enumerate(rest.wrap(console, max(1, console.width - indent - deeper))):
+            piece.rstrip()
+            console.print((Text(" " * (indent + deeper)) if number else head + mark) + piece, soft_wrap=True)
+        head = Text(" " * indent)
+
+
+def print_box(title: str, text: str, *, aside: bool = False) -> None:
+    """Text of several lines under a title, on a terminal in a frame, which is dim where it is an ``aside``."""
+    if not console.is_terminal:
+        console.print(plain(f"{title}\n{text}"))
+        return
+    from rich.panel import Panel  # for terminals only
+
+    inside = Text("\n").join(_hung(text, console.width - _FRAME))
+    style = "dim" if aside else "none"
+    console.print(Panel(inside, title=plain(title), title_align="left", border_style=style))
 
 
 def write_json(data: bytes) -> None:
@@ -118,31 +170,12 @@ def severity_text(severity: str) -> Text:
     return Text(printable(severity), style=SEVERITY_STYLES.get(severity, ""))
 
 
-def plain(text: str) -> Text:
-    """``text`` as it is: no markup is read from it, and nothing in it steers the terminal."""
-    return Text(printable(text))
-
-
 def cut(text: str | Text, width: int) -> Text:
-    """``text`` on one line, in at most ``width`` columns."""
-    shown = _shown(text)
-    shown.truncate(width, overflow="ellipsis")
+    """``text`` on one line, on a terminal in at most ``width`` columns."""
+    shown = text if isinstance(text, Text) else plain(one_line(text))
+    if console.is_terminal:
+        shown.truncate(width, overflow="ellipsis")
     return shown
-
-
-def shown_time(stored: str | None, zone: str) -> str:
-    """A stored time in the site's zone, with the zone's name: ``2025-01-15 03:14:23.123 CET``."""
-    found = local(stored or "", zone)
-    if found is None:
-        return stored or ""
-    return f"{found:%Y-%m-%d %H:%M:%S}.{found.microsecond // 1000:03d} {found:%Z}"
-
-
-def short_time(stored: str | None, zone: str) -> str:
-    """A stored time in the site's zone to the minute, for listings with several: ``2025-01-15 03:14 CET``."""
-    shown = shown_time(stored, zone)
-    minute, _, rest = shown.rpartition(":")
-    return f"{minute} {rest.partition(' ')[2]}" if rest.count(" ") == 1 else shown
 
 
 def explained_by(rung: str | None, provisional: bool, status: str | None) -> str:
@@ -176,16 +209,25 @@ def print_wrapped(text: str) -> None:
 
     Whatever is read by something else than a terminal gets the lines as they are.
     """
+    lines = _hung(text, console.width) if console.is_terminal else [plain(line) for line in text.splitlines()]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _hung(text: str, width: int) -> list[Text]:
+    """Lines of text in so many columns, what does not fit below what follows its blanks, number or dash."""
+    found = []
     for line in text.splitlines():
         shown = plain(line)
-        room = console.width - len(_mark(shown.plain))
-        if not console.is_terminal or room < LEAST_ROOM:
-            console.print(shown, soft_wrap=True)
-            continue
         mark = _mark(shown.plain)
-        for number, piece in enumerate(Text(shown.plain[len(mark) :]).wrap(console, room)):
+        if width - len(mark) < LEAST_ROOM:
+            found.append(shown)
+            continue
+        pieces = Text(shown.plain[len(mark) :]).wrap(console, width - len(mark))
+        for number, piece in enumerate(pieces):
             piece.rstrip()
-            console.print(Text(mark if not number else " " * len(mark)) + piece, soft_wrap=True)
+            found.append(Text(mark if not number else " " * len(mark)) + piece)
+    return found
 
 
 def _mark(line: str) -> str:
@@ -206,38 +248,18 @@ def print_rows(
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """A table, a line for each row. The end of a column's name says how it is shown.
-
-    ``>``: right-aligned. ``?``: on wide terminals only. ``~``: takes the room that is left, cut off there.
-    """
-    shown = [index for index, name in enumerate(names) if console.width >= WIDE or "?" not in name]
-    titles = [Text(names[index].rstrip(">?~")) for index in shown]
-    cells = [[_shown(row[index]) for index in shown] for row in rows]
-    # Left to itself the table would take from every column, and an id that is cut off is of no use.
-    elastic = [at for at, index in enumerate(shown) if "~" in names[index]]
-    widths = [max(line[at].cell_len for line in [titles, *cells]) for at in range(len(shown))]
-    room = console.width - sum(width + 2 for at, width in enumerate(widths) if at not in elastic)
-    for line in cells:
-        for at in elastic:
-            line[at].truncate(max(10, room // len(elastic) - 2), overflow="ellipsis")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for at, index in enumerate(shown):
-        fixed = widths[at] if ">" in names[index] else None  # rather the end of a line than a part of an id
-        table.add_column(titles[at], justify="right" if fixed else "left", no_wrap=True, min_width=fixed)
-    for line in cells:
-        table.add_row(*line)
-    console.print(table)
+    """A table, as :class:`Listing` lays it out; the marks behind a column's name are those of its ``Column``."""
+    print_lines(Listing(names, console, time.time()).lines(rows))
 
 
-def _shown(cell: Cell) -> Text:
-    if isinstance(cell, Text):
-        return cell
-    return plain("" if cell is None else one_line(str(cell)))
-
-
-def one_line(text: str) -> str:
-    """``text`` with each run of white space as one blank."""
-    return " ".join(text.split())
+def print_lines(lines: Sequence[Text]) -> None:
+    """Lines that fit already, at once."""
+    if console.is_terminal:
+        for first in range(0, len(lines), _AT_ONCE):
+            console.print(Text("\n").join(lines[first : first + _AT_ONCE]), soft_wrap=True)
+        return
+    console.file.writelines(f"{line.plain}\n" for line in lines)
+    console.file.flush()
 
 
 def message_of(row: StoredLog | StoredReject) -> str:

@@ -7,16 +7,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, JsonArray, id_argument, time_of
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     explained_by,
     print_json,
     print_outcome,
     print_rows,
     severity_text,
-    short_time,
     shown_rate,
     user_name,
 )
@@ -24,7 +25,7 @@ from andon.app.cli.problem import print_problem
 from andon.app.cli.shapes import Group
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.calendar import site_shifts
-from andon.store import Visitor, change, problems
+from andon.store import problems
 from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def patterns(
     zone = settings.time_zone
 
     def row(one: PatternSummary) -> tuple[Cell, ...]:
-        first, last = short_time(one.first_seen, zone), short_time(one.last_seen, zone)
+        first, last = When(one.first_seen, zone), When(one.last_seen, zone)
         worst, rung = severity_text(one.worst_severity), explained_by(one.rung, one.provisional, one.status)
         return one.id, f"{one.count:,}", shown_rate(one.rate), first, last, worst, one.hosts, rung, one.template
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rich.panel import Panel
-
 from andon.app.cli.output import (
     Cell,
+    When,
     console,
     explained_by,
     one_line,
     pair_sentence,
-    plain,
+    print_box,
     print_facts,
     print_listing,
+    print_wrapped,
     severity_text,
     short_time,
     shown_rate,
@@ -43,7 +43,7 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     print_course(problem)
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
     text = problem.explanation.text if problem.explanation else "Not explained yet."
-    console.print(Panel(plain(text), title=f"explanation: {label}", title_align="left"))
+    print_box(f"explanation: {label}", text)
     print_second_opinion(problem.second_opinion)
     print_verdicts(problem, settings)
     print_resolutions(problem, settings)
@@ -55,7 +55,7 @@ def print_problem(problem: Problem, settings: Settings) -> None:
 def print_second_opinion(opinion: SecondOpinion | None) -> None:
     """What a model says below the explanation; its first line says whose it is and what that is worth."""
     if opinion is not None:
-        console.print(Panel(plain(opinion.text), title="second opinion", title_align="left", border_style="dim"))
+        print_box("second opinion", opinion.text, aside=True)
 
 
 def print_verdicts(problem: Problem, settings: Settings) -> None:
@@ -68,7 +68,7 @@ def print_verdicts(problem: Problem, settings: Settings) -> None:
         whose = " ".join(part for part in (one.provider, one.model) if part) or one.source or one.rung
         note = f": {one_line(one.note)}" if one.note else ""
         what = "the second opinion" if one.second else "the explanation"
-        console.print(plain(f"  {when}{by}: {what} of {whose} was {one.verdict}{note}"))
+        print_wrapped(f"  {when}{by}: {what} of {whose} was {one.verdict}{note}")
 
 
 def print_place(problem: Problem, settings: Settings) -> None:
@@ -106,8 +106,8 @@ def print_course(problem: Problem) -> None:
     for pair in problem.goes_with or []:
         root = problem.pattern.merged_into or problem.pattern.id
         other = pair.second if pair.first_id == root else pair.first
-        console.print(plain(f"  {pair_sentence(pair)}"))
-        console.print(plain(f"     {one_line(other)}"), no_wrap=True, overflow="ellipsis")
+        print_wrapped(f"  {pair_sentence(pair)}")
+        print_wrapped(f"     {one_line(other)}")
 
 
 def _shares(shares: list[Share]) -> str:
@@ -126,7 +126,7 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
         when = short_time(done.created_at, settings.time_zone)
         by = f" by {done.author}" if done.author else ""
         cause = f" Cause: {done.cause}" if done.cause else ""
-        console.print(plain(f"  {when}{by}: {done.fix}{cause} (fix {done.id})"))
+        print_wrapped(f"  {when}{by}: {done.fix}{cause} (fix {done.id})")
 
 
 def print_history(problem: Problem, settings: Settings) -> None:
@@ -151,7 +151,7 @@ def history_row(row: AnalysisEntry, zone: str) -> tuple[Cell, ...]:
     model = row.model or row.provider
     why_not = _ANSWER_OF.sub("", one_line(row.last_error or ""))
     says = " | ".join(part for part in (why_not, one_line(row.text or "")) if part)
-    asked, why = short_time(row.created_at, zone), REASONS.get(row.reason, row.reason)
+    asked, why = When(row.created_at, zone), REASONS.get(row.reason, row.reason)
     answer = explained_by(row.rung, row.provisional, row.status)
     return row.id, asked, why, answer, model or row.source, row.prompt_version, says
 
@@ -164,8 +164,8 @@ def print_merges(problem: Problem, settings: Settings) -> None:
     for merge in problem.merges:
         undone = f"; split {short_time(merge.undone_at, settings.time_zone)}" if merge.undone_at else ""
         when = short_time(merge.created_at, settings.time_zone)
-        console.print(plain(f"  {merge.child_id} into {merge.parent_id}, {when}, {evidence(merge)}{undone}"))
-        console.print(plain(f"     {one_line(merge.child_template)}"))
+        print_wrapped(f"  {merge.child_id} into {merge.parent_id}, {when}, {evidence(merge)}{undone}")
+        print_wrapped(f"     {one_line(merge.child_template)}")
 
 
 def evidence(merge: PatternMerge) -> str:
@@ -184,4 +184,4 @@ def print_similar(problem: Problem) -> None:
     console.print("[bold]similar problems[/]")
     for other in problem.similar:
         how = f", explained by {other.rung}" if other.rung else ""
-        console.print(plain(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}"))
+        print_wrapped(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}")

@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.text import Text
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     console,
     one_line,
     plain,
+    print_hanging,
     print_json,
     print_listing,
     print_outcome,
+    print_wrapped,
     severity_text,
     short_time,
     user_name,
 )
 from andon.core.moments import told
-from andon.store import Visitor, change, problems
+from andon.store import problems
 from andon.store import queue as waiting
 
 if TYPE_CHECKING:
@@ -52,7 +57,8 @@ REASONS = {
 
 def queue(
     which: Annotated[
-        str | None, typer.Argument(metavar="[failed]", help="failed: list what the model gave up on instead, and why.")
+        str | None,
+        typer.Argument(metavar="[failed]", help="failed: list those that failed, and why."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", hidden=True, help="The same as failed.")] = False,
     limit: Rows = LISTED,
@@ -72,7 +78,7 @@ def queue(
         now = time.time()
         print_json([as_object(row, now) for row in rows])
     elif not rows:
-        console.print("The model gave up on nothing." if failed else "Nothing waits.")
+        console.print("No explanation failed." if failed else "Nothing waits.")
     else:
         print_failed(rows, settings) if failed else print_waiting(rows, settings)
 
@@ -114,7 +120,14 @@ def waits_for(row: QueueEntry, now: float) -> str:
         left = (row.lease_until or now) - now
         return "being asked" if left > 0 else "its lease ran out"
     due = due_in(row, now) or 0.0
-    return f"in {span(due)}" if due >= 1 else "its turn"
+    if due >= 1:
+        return f"in {span(due)}"
+    return "the model" if unasked(row) else "its turn"
+
+
+def unasked(row: QueueEntry) -> bool:
+    """Whether it waits because no model could be asked: nothing went wrong with the problem itself."""
+    return not row.attempts and bool(row.last_error) and row.status != "leased"
 
 
 def span(seconds: float) -> str:
@@ -135,20 +148,25 @@ def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
 
     def cells(row: QueueEntry) -> tuple[Cell, ...]:
         severity, why = severity_text(row.worst_severity), REASONS.get(row.reason, row.reason)
-        since, awaits = short_time(row.created_at, settings.time_zone), waits_for(row, now)
-        pattern = row.pattern_id or ""
-        return pattern, priority(row), severity, why, row.attempts, since, awaits, row.last_error, row.template
+        since, awaits = When(row.created_at, settings.time_zone), waits_for(row, now)
+        return row.pattern_id, priority(row), severity, why, row.attempts, since, awaits, row.template, row.last_error
 
-    names = ("pattern>", "priority?>", "severity", "why", "tries?>", "since?", "waits for", "last error~", "problem~")
+    names = ("id>", "priority?>", "severity", "asked as", "tries?>", "since?", "waits for", "problem~", "reason~=")
     print_listing(names, map(cells, rows))
+    if all(unasked(row) for row in rows) and console.is_terminal:
+        stand_in = " The playbook's explanations stand in." if all(row.rung for row in rows) else ""
+        print_wrapped(f"No model was asked about {'it' if len(rows) == 1 else 'them'} yet.{stand_in}")
 
 
 def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
-    """What the model gave no answer for, for people; the reason is never cut off."""
+    """Explanations that failed, for people; the reason is never cut off."""
     for row in rows:
         when = short_time(row.finished_at, settings.time_zone)
-        line = severity_text(row.worst_severity).append(f"  pattern {row.pattern_id or '-'}", style="default")
-        line.append(f"  given up {when}, tries: {row.attempts}, answered by {row.rung or 'nobody'}", style="default")
-        console.print(line)
-        console.print(plain(f"  problem  {one_line(row.template)}"))
-        console.print(plain(f"  reason   {row.last_error or ''}"))
+        tries = (
+            f"after {row.attempts:,} {'try' if row.attempts == 1 else 'tries'}" if row.attempts else "before any try"
+        )
+        line = severity_text(row.worst_severity).append(f"  problem {row.pattern_id or '-'}", style="default")
+        instead = f"; explained by {row.rung}" if row.rung else ""
+        console.print(line.append(f"  failed {when} {tries}{instead}", style="default"))
+        print_hanging(Text("  problem  "), plain(one_line(row.template)))
+        print_hanging(Text("  reason   "), plain(row.last_error or ""))

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import LISTED, Json, Rows, id_argument
 from andon.app.cli.output import (
-    WIDE,
     Cell,
+    When,
     command_settings,
     console,
-    cut,
     message_of,
     plain,
     print_json,
     print_listing,
     print_outcome,
-    short_time,
     shown_time,
     user_name,
 )
+from andon.app.cli.patience import waiting
 from andon.app.cli.shapes import Group
 from andon.core.lengths import read_seconds
 from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
 from andon.core.text import counted, readable
-from andon.store import Visitor, change, recording
+from andon.store import recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -83,18 +84,16 @@ def _list(limit: int, every: bool, as_json: bool) -> None:
     if not rows:
         console.print("No rejects: every message was understood." if every else "No rejects need a decision.")
         return
-    wide = console.width >= WIDE
-    time = shown_time if wide else short_time
     split = any(row.part for row in rows)
 
     def cells(row: StoredReject) -> tuple[Cell, ...]:
-        when, reason = time(row.received_at, settings.time_zone), cut(row.reason, 48 if wide else 24)
+        when = When(row.received_at, settings.time_zone, exact=True)
         start, retried = plain(visible(row.data, 200)), "yes" if row.retried_at else ""
         part = [str(row.part or "")] if split else []
-        return row.id, when, *part, f"{len(row.data):,}", reason, start, *([retried] if every else [])
+        return row.id, when, *part, f"{len(row.data):,}", row.reason, start, *([retried] if every else [])
 
     part = ["part>"] if split else []
-    names = ("id>", "received", *part, "bytes?>", "reason", "starts with~", *(["retried"] if every else []))
+    names = ("id>", "received", *part, "bytes?>", "reason~=", "starts with~", *(["retried"] if every else []))
     print_listing(names, map(cells, rows))
 
 
@@ -192,7 +191,9 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
     from andon.app.broker_client import open_publisher  # the broker's client, which no list needs
 
-    async with open_publisher(settings, "andon rejects") as publisher:
+    async with AsyncExitStack() as stack:
+        with waiting("Connecting to the broker"):
+            publisher = await stack.enter_async_context(open_publisher(settings, "andon rejects"))
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import Json, Redact, named_options
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
@@ -22,7 +23,7 @@ from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
 from andon.insight.report.report_text import markdown
 from andon.insight.shifts.calendar import NoShift, site_shifts, working_of
-from andon.store import Visitor, alarms, change
+from andon.store import alarms
 
 if TYPE_CHECKING:
     from andon.insight.report.shift_report import ShiftReport

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from andon.app.cli.database import change
 from andon.app.cli.filters import Json, ProblemId
 from andon.app.cli.output import command_settings, print_outcome, user_name
 from andon.core.models import ID_MAX
-from andon.store import change, problems
+from andon.store import problems
 
 
 def resolve(

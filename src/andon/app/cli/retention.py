@@ -13,13 +13,13 @@ from andon import store
 from andon.app.cli.filters import Json
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     console,
     errors,
     print_json,
     print_listing,
     print_outcome,
-    shown_time,
     user_name,
 )
 from andon.app.retention_policy import described, labels, retention_policy
@@ -92,7 +92,7 @@ def _show(settings: Settings, *, as_json: bool) -> None:
 
 def _row(one: AuditEntry, settings: Settings) -> tuple[Cell, ...]:
     logs, size = one.detail.get("logs", 0), one.detail.get("bytes") or 0
-    return shown_time(one.at, settings.time_zone), one.subject, f"{logs:,}", shown_size(size)
+    return When(one.at, settings.time_zone, exact=True), one.subject, f"{logs:,}", shown_size(size)
 
 
 def _print_rules(settings: Settings, state: RetentionState) -> None:

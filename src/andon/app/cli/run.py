@@ -14,7 +14,7 @@ import typer
 
 from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
-from andon.app.lifetime import run_service
+from andon.app.lifetime import Greet, run_service
 from andon.core.private_files import private_umask
 from andon.core.settings.settings import load_settings
 from andon.core.settings.unknown import remarks
@@ -56,6 +56,15 @@ def _bound_arenas() -> None:
         mallopt(_M_ARENA_MAX, _ARENAS)
 
 
+def _greeting() -> Greet | None:
+    """What is said on a terminal; the log says it elsewhere."""
+    if not sys.stdout.isatty():
+        return None
+    from andon.app.cli.greeting import greet  # with what draws on terminals, which no service in the background needs
+
+    return greet
+
+
 def _run(given: dict[str, Any]) -> None:
     _bound_arenas()
     settings = load_settings(**given)
@@ -63,6 +72,6 @@ def _run(given: dict[str, Any]) -> None:
     if found := remarks():
         structlog.get_logger(__name__).warning("settings without effect", remarks=found)
     with private_umask():
-        run_service(settings, web.listen)
+        run_service(settings, web.listen, _greeting())
     # All is closed. Python's last walk through every object of every library would take 0.3 s, on a busy machine more.
     gc.freeze()

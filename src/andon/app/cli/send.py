@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,13 +15,22 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 from pydantic import ValidationError
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from andon.app.broker_client import open_publisher
 from andon.app.cli import send_lines
 from andon.app.cli.attach import read_pictures, with_pictures
-from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, wait_seconds, write_json
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    errors,
+    plain,
+    print_box,
+    print_outcome,
+    wait_seconds,
+    write_json,
+)
+from andon.app.cli.patience import waiting
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 from andon.core.settings.sources.file_settings import LineRules
@@ -305,7 +315,9 @@ async def _send_stdin(settings: Settings, subject: str, rules: LineRules, *, as_
 async def _send(
     settings: Settings, subject: str, logs: list[bytes], images: list[NewPicture], *, wait: float | None, as_json: bool
 ) -> None:
-    async with open_publisher(settings, "andon send") as publisher:
+    async with AsyncExitStack() as stack:
+        with waiting("Connecting to the broker"):
+            publisher = await stack.enter_async_context(open_publisher(settings, "andon send"))
         if images:
             logs = [await with_pictures(data, images, publisher) for data in logs]
         if wait is not None:
@@ -336,10 +348,13 @@ async def _send_and_wait(
         else:
             sent += 1
     answered = 0
+    what = "the explanation" if sent == 1 else f"{sent} explanations"
     async with asyncio.timeout(timeout + 5):
-        async for body in inbox.replies(sent, timeout):
-            answered += 1
-            print_reply(body, as_json=as_json)
+        with waiting(f"Stored. Waiting up to {timeout:g} s for {what}") as answers:
+            async for body in inbox.replies(sent, timeout):
+                answers()
+                answered += 1
+                print_reply(body, as_json=as_json)
     missing = []
     if failures:
         missing.append(f"{len(logs) - sent} of {len(logs)} not sent; the first: {failures[0]}")
@@ -357,7 +372,7 @@ async def publish_with_progress(
 ) -> tuple[int, list[str]]:
     """Publish ``logs`` in a window with a progress bar; (number stored, a sentence for each that was not)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=quiet or len(logs) < 2) as progress:
+    with Progress(*columns, console=errors, disable=quiet or len(logs) < 2 or not errors.is_terminal) as progress:
         task = progress.add_task(label, total=len(logs))
         items = ((subject, data, None, None) for data in logs)
         done = await publisher.store_many(items, on_stored=lambda n: progress.advance(task, n))
@@ -375,4 +390,4 @@ def print_reply(body: bytes, *, as_json: bool) -> None:
     rung = reply.get("rung") or "not understood"
     title = f"{rung}{' (provisional)' if reply.get('provisional') else ''}"
     console.print(plain(f"{reply.get('severity', '')} {message}".strip()), style="bold")
-    console.print(Panel(plain(str(reply.get("analysis", ""))), title=plain(title), title_align="left"))
+    print_box(title, str(reply.get("analysis", "")))

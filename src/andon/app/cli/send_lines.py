@@ -17,6 +17,7 @@ import msgspec
 
 from andon.app.broker_client import open_feed, watch_broker
 from andon.app.cli.output import errors, plain
+from andon.app.cli.patience import waiting
 from andon.core.errors import ConfigError
 from andon.core.telemetry import Health, Metrics
 from andon.core.text import counted
@@ -95,7 +96,9 @@ async def send_lines(settings: Settings, rules: LineRules, head: bytes) -> SentL
     """
     times = TimeReader(ZoneInfo(settings.time_zone), settings.day_first)
     told = _Teller()
-    async with open_feed(settings, "andon send") as (feed, connection):
+    async with contextlib.AsyncExitStack() as stack:
+        with waiting("Connecting to the broker"):
+            feed, connection = await stack.enter_async_context(open_feed(settings, "andon send"))
         outlet = Outlet("send", feed, Metrics(), Health())
         logs = LineLogs(
             rules,

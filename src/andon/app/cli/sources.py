@@ -9,15 +9,17 @@ import typer
 
 from andon.app.cli.filters import Json
 from andon.app.cli.output import (
+    Cell,
+    When,
     command_settings,
     console,
     errors,
     plain,
     print_json,
     print_listing,
-    short_time,
     wait_seconds,
 )
+from andon.app.cli.patience import waiting
 from andon.app.cli.shapes import Group
 from andon.app.running_service import NotAnswered, NotRunning, ask
 from andon.core.text import counted
@@ -44,7 +46,8 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
         return
     settings = command_settings()
     try:
-        found, why = ask(settings, "inputs")["items"], None
+        with waiting("Asking the service"):
+            found, why = ask(settings, "inputs")["items"], None
         if not found and (found := _configured(settings)):
             why = "the service is still starting them"
     except (NotRunning, NotAnswered) as error:
@@ -78,10 +81,10 @@ def _print(found: list[dict[str, Any]], why: str | None, settings: Settings) -> 
         errors.print(plain(f"No figures: {why}"))
 
 
-def _row(one: dict[str, Any], zone: str) -> tuple[str, ...]:
+def _row(one: dict[str, Any], zone: str) -> tuple[Cell, ...]:
     taken = "" if one["taken"] is None else f"{one['taken']:,}"
     refused = "" if one["taken"] is None else f"{sum(one['refused'].values()):,}"
-    return one["name"], one["address"], taken, refused, short_time(one["last_heard"], zone)
+    return one["name"], one["address"], taken, refused, When(one["last_heard"], zone)
 
 
 @app.command("browse")

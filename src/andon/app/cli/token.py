@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import Json, JsonArray
-from andon.app.cli.output import command_settings, errors, print_json, print_outcome, print_rows, short_time, user_name
+from andon.app.cli.output import (
+    Cell,
+    When,
+    command_settings,
+    errors,
+    print_json,
+    print_outcome,
+    print_rows,
+    short_time,
+    user_name,
+)
 from andon.app.cli.shapes import Group
 from andon.core.credentials import TOKEN_PREFIX, digest, new_secret
 from andon.core.models import Role
 from andon.core.times import stored
-from andon.store import Visitor, change, people
+from andon.store import people
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -65,13 +76,13 @@ def list_command(as_json: JsonArray = False) -> None:
     with Visitor(settings.database) as visitor:
         found = visitor.read(people.tokens_listed)
 
-    def row(token: people.Token) -> tuple[str | None, ...]:
+    def row(token: people.Token) -> tuple[Cell, ...]:
         state = "" if token.revoked is None else f"revoked {_time(token.revoked, settings)}"
-        made = _time(token.created, settings)
-        return token.name, token.role, made, token.created_by, _time(token.last_used, settings), state
+        made, used = When(token.created, settings.time_zone), When(token.last_used, settings.time_zone)
+        return token.name, token.role, made, token.created_by, used, state
 
     none = "No program has a token yet: `andon token add NAME --role viewer` creates one."
-    columns = ("name~", "role", "made", "by?", "last used", "state")
+    columns = ("name", "role", "made", "by?", "last used", "state")
     print_rows(found, columns, row, none, as_json=as_json)
 
 

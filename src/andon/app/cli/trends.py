@@ -5,25 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from andon.app.cli.database import Visitor
 from andon.app.cli.filters import Area, Host, Json, Line, Machine, Since, Site, UntilNow, named_options
 from andon.app.cli.named import tell
 from andon.app.cli.output import (
     Cell,
+    When,
     command_settings,
     console,
     one_line,
     pair_sentence,
     plain,
+    print_hanging,
     print_json,
     print_listing,
+    print_wrapped,
     severity_text,
     short_time,
     shown_rate,
 )
 from andon.core.text import counted
 from andon.insight.trends import trends as finding
-from andon.store import Visitor, names
+from andon.store import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +117,7 @@ def print_trends(found: Trends, settings: Settings) -> None:
     when = f"{short_time(found.since, zone)} to {short_time(found.until, zone)}"
     console.print(f"[bold]{_TITLES[found.kind]}[/], {when}:")
     if found.note:
-        console.print(f"  {found.note[0].upper()}{found.note[1:]}.", markup=False)
+        print_wrapped(f"  {found.note[0].upper()}{found.note[1:]}.")
     elif not found.rows:
         console.print("  None.")
     if found.rows:
@@ -128,7 +133,7 @@ def _top_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
 
 
 def _new_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    return f"{row.count:,}", short_time(row.first_seen, zone)
+    return f"{row.count:,}", When(row.first_seen, zone)
 
 
 def _rising_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
@@ -139,7 +144,7 @@ def _rising_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
 
 
 def _quiet_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    return f"{row.expected or 0:,.1f}", short_time(row.last_seen, zone)
+    return f"{row.expected or 0:,.1f}", When(row.last_seen, zone)
 
 
 #: What each kind shows of a problem between its id and its worst severity.
@@ -160,10 +165,9 @@ def print_floods(floods: list[FirstOut], settings: Settings) -> None:
         console.print(f"[bold]{start}[/] to {end}: {counted(flood.alarms, 'alarm')}")
         tied = " (in the same minute)" if len(flood.first) > 1 else ""
         for one in flood.first:
-            console.print(plain(f"  first{tied} {one.pattern_id}: {one_line(one.template)}"), no_wrap=True)
+            print_hanging(Text(f"  first{tied} {one.pattern_id}: "), plain(one_line(one.template)))
         for one in flood.then:
-            then = f"  {one.minutes:>2} min later {one.pattern_id}: {one_line(one.template)}"
-            console.print(plain(then), no_wrap=True)
+            print_hanging(Text(f"  {one.minutes:>2} min later {one.pattern_id}: "), plain(one_line(one.template)))
 
 
 def print_pairs(pairs: list[Together]) -> None:
@@ -171,6 +175,6 @@ def print_pairs(pairs: list[Together]) -> None:
     if not pairs:
         console.print("No problem follows another more often than chance explains in this time.")
     for pair in pairs:
-        console.print(pair_sentence(pair))
+        print_wrapped(pair_sentence(pair))
         for id_, text in ((pair.first_id, pair.first), (pair.second_id, pair.second)):
-            console.print(plain(f"  {id_}: {one_line(text)}"), no_wrap=True)
+            print_hanging(Text(f"  {id_}: "), plain(one_line(text)))

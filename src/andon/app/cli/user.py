@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from andon.app.cli.database import Visitor, change
 from andon.app.cli.filters import JsonArray
-from andon.app.cli.output import command_settings, print_outcome, print_rows, short_time, user_name
+from andon.app.cli.output import Cell, When, command_settings, print_outcome, print_rows, short_time, user_name
 from andon.app.cli.shapes import Group
 from andon.core.credentials import checked_name, checked_password, hashed
 from andon.core.errors import ConfigError
 from andon.core.models import Role
 from andon.core.times import stored
-from andon.store import Visitor, change, people
+from andon.store import people
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -67,15 +68,16 @@ def list_command(as_json: JsonArray = False) -> None:
     Example: andon user list
     """
     settings = command_settings()
+    zone = settings.time_zone
     with Visitor(settings.database) as visitor:
         found = visitor.read(people.listing)
 
-    def row(user: people.User) -> tuple[str | None, ...]:
+    def row(user: people.User) -> tuple[Cell, ...]:
         state = "" if user.disabled is None else f"disabled since {_time(user.disabled, settings)}"
-        return user.name, user.role, _time(user.created, settings), _time(user.last_login, settings), state
+        return user.name, user.role, When(user.created, zone), When(user.last_login, zone), state
 
     none = "Nobody may log in yet: `andon user add NAME --role admin` adds the first person."
-    print_rows(found, ("name~", "role", "added", "last log-in", "state"), row, none, as_json=as_json)
+    print_rows(found, ("name", "role", "added", "last log-in", "state"), row, none, as_json=as_json)
 
 
 @app.command("passwd")

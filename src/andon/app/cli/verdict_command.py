@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from andon.app.cli.database import change
 from andon.app.cli.filters import Json, ProblemId
 from andon.app.cli.output import command_settings, print_outcome, user_name
-from andon.store import change, verdicts
+from andon.store import verdicts
 
 
 def verdict(

@@ -182,14 +182,27 @@ class OllamaAdmin:
                     raise unreachable(self._place, str(broken)) from broken
                 attempts += 1
                 if attempts >= ATTEMPTS:
-                    raise ModelUnavailable(
-                        f"{name} could not be fetched to the end ({hidden(str(broken), self._place)}): run "
-                        f"`andon models pull {name}` again, it goes on where it stopped."
-                    ) from broken
+                    raise self._unfetched(name, str(broken), came=any(reached.values())) from broken
                 pause = FIRST_PAUSE * 2 ** (attempts - 1)
                 log.info("download broke off", model=name, reason=str(broken), again_in=pause)
-                yield PullStep(status="the connection broke off, going on")
+                yield PullStep(
+                    status="the connection broke off, going on"
+                    if any(reached.values())
+                    else "no connection, trying again"
+                )
                 await asyncio.sleep(pause)
+
+    def _unfetched(self, name: str, reason: str, *, came: bool) -> ModelUnavailable:
+        why = hidden(reason, self._place)
+        if came:
+            return ModelUnavailable(
+                f"{name} could not be fetched to the end ({why}): run `andon models pull {name}` again, it goes on "
+                "where it stopped."
+            )
+        return ModelUnavailable(
+            f"Ollama at {self._place.url} could not fetch {name}, and nothing of it has come ({why}): see whether that "
+            "machine reaches the internet. Without it, copy the directory of models from an Ollama that has the model."
+        )
 
     async def _pull_once(self, name: str) -> AsyncGenerator[PullStep, None]:
         """One request, as far as it goes. Raises _Broken where it can be continued, else ModelError."""

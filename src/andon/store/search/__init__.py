@@ -2,7 +2,7 @@
 
 from andon.store.search.comparison import compare_pattern, compare_windows
 from andon.store.search.facets import context_fields
-from andon.store.search.matches import Tally, of_rows, tally
+from andon.store.search.matches import Tally, count, of_rows, tally
 from andon.store.search.search import count_above, find, log, log_or_none, newest_id
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "compare_pattern",
     "compare_windows",
     "context_fields",
+    "count",
     "count_above",
     "find",
     "log",

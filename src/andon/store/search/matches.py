@@ -13,9 +13,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, desc, func, literal, select
 
+from andon.core.errors import QueryTooSlow
 from andon.core.models import LogQuery
 from andon.core.times import stored, unix_minute
 from andon.store.counts import counts, field_hours, spans
+from andon.store.engine.counters import read_counter
+from andon.store.engine.deadline import statement_deadline
 from andon.store.rules.analysis import at_least
 from andon.store.schema.expressions import is_glob, unindexed
 from andon.store.schema.tables import logs
@@ -24,6 +27,8 @@ from andon.store.search.words import SEVERE
 
 #: Matches that are counted one by one.
 COUNTED_MAX = 10_000
+#: Logs that are counted by looking at each, which words need.
+FOUND_MAX = 1_000
 #: Logs that are looked at for a question whose matches no index knows.
 LOOKED_MAX = 60_000
 _HOUR = 60
@@ -63,6 +68,36 @@ def tally(connection: Connection, query: LogQuery, since: float, until: float, s
     if whole:
         return Tally(sum(found.values()), False, _stepped(found, step))
     return Tally(sum(found.values()), True, _stepped(_one_field(connection, query, named, first, last, step), step))
+
+
+def count(connection: Connection, query: LogQuery, seconds: float = 0.2) -> Tally:
+    """How many logs ``query`` finds, without its steps: exact where nothing is filtered, else up to some thousands.
+
+    What takes longer than ``seconds`` is told as more than nothing.
+    """
+    try:
+        with statement_deadline(connection, seconds):
+            return _count(connection, msgspec.structs.replace(query, before=None))
+    except QueryTooSlow:
+        return Tally(0, True, None)
+
+
+def _count(connection: Connection, query: LogQuery) -> Tally:
+    if query.text or query.fields or query.state:  # no count knows what it asks for: so many are looked for
+        found = len(search.find(connection, msgspec.structs.replace(query, limit=FOUND_MAX + 1, cut=1)))
+        return Tally(min(found, FOUND_MAX), found > FOUND_MAX, None)
+    named = any(getattr(query, name) is not None for name in _FIELDS)
+    if named or query.severity not in (None, "DEBUG"):
+        walked, looked = _walked(connection, query)
+        return Tally(sum(walked.values()), looked >= LOOKED_MAX, None)
+    if query.pattern_id is not None:
+        those = search.conditions(connection, query, unindexed(logs.c.timestamp))
+        inside = select(logs.c.id).where(*those).limit(COUNTED_MAX + 1).subquery()
+        found = int(connection.execute(select(func.count()).select_from(inside)).scalar_one())
+        return Tally(min(found, COUNTED_MAX), found > COUNTED_MAX, None)
+    if query.since is None and query.until is None:
+        return Tally(read_counter(connection, "logs"), False, None)
+    return Tally(*_few(connection, query), None)
 
 
 def of_rows(times: Sequence[str], step: int) -> Tally:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from andon.app.web.api import (
     action_routes,
     alarm_routes,
+    live_routes,
     log_routes,
     now_routes,
     problem_routes,
@@ -22,6 +23,7 @@ from andon.app.web.page.backend import Backend
 _SUBJECTS = (
     now_routes,
     log_routes,
+    live_routes,
     problem_routes,
     alarm_routes,
     shift_routes,
