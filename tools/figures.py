@@ -441,7 +441,7 @@ def same_names(tree: Tree) -> Row:
 
 def lines(tree: Tree) -> Row:
     """Lines of all Python files."""
-    return Row("lines of src (Python)", sum(file.text.count("\n") for file in tree.files.values()), 107_000)
+    return Row("lines of src (Python)", sum(file.text.count("\n") for file in tree.files.values()), 110_000)
 
 
 def lengths(tree: Tree) -> list[Row]:

@@ -172,7 +172,7 @@ def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> Non
         ("asdf qwer zxcv", "overview", "No problem mentions 'asdf' or 'qwer' or 'zxcv', then or at any other time."),
         ("?!", "overview", "842 logs of 10 problems"),
         ("will line 3 stop tomorrow?", "overview", "'tomorrow' is yet to come"),
-        ("what happened on 2025-02-30", "overview", "The time that the question names is in no calendar."),
+        ("what happened on 2025-02-30", "overview", "The time that the question names is outside the calendar."),
         ("errors on 03/04/2024", "overview", "may be two days"),
         ("how do I fix F-9", "fix", "No stored log has 'F-9'"),
         ("why " * 700, "overview", "842 logs of 10 problems"),

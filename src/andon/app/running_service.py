@@ -24,7 +24,7 @@ MOST = 16 * 1024 * 1024
 #: Seconds without a sign of life after which a service counts as gone; it gives one every ten.
 SILENCE = 35.0
 _TOKEN_WANTED = (401, 403)
-_TOKEN = "the service wants a token: set ANDON_HTTP_TOKEN to what it was started with"  # noqa: S105 - a sentence
+_TOKEN = "the service requires a token: set ANDON_HTTP_TOKEN to what it was started with"  # noqa: S105 - a sentence
 _HANGS = "the service does not answer at {}: see its log, it starts or hangs"
 _ABSENT = "no service answers at {}: `andon run` starts one"
 

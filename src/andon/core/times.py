@@ -78,7 +78,7 @@ def stored(moment: float) -> str:
     try:
         return utc_text(datetime.fromtimestamp(moment, UTC))
     except (OverflowError, OSError) as error:
-        raise ValueError(f"{moment!r} is in no calendar") from error
+        raise ValueError(f"{moment!r} is outside the calendar") from error
 
 
 def lasting(seconds: float | None) -> str:

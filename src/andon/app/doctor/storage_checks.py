@@ -43,7 +43,7 @@ def disk(settings: Settings) -> CheckResult:
         return CheckResult("disk", False, f"{place} is not writable", "correct its permissions or set ANDON_DATA_DIR")
     if free < LITTLE_ROOM:
         ok = None if free >= LITTLE_ROOM // 10 else False
-        return CheckResult("disk", ok, detail, "make room: recording stops when the disk is full")
+        return CheckResult("disk", ok, detail, "free disk space: recording stops when the disk is full")
     return CheckResult("disk", True, detail)
 
 

@@ -150,7 +150,7 @@ def journald(settings: Settings) -> list[CheckResult]:
         return [CheckResult(name, None, f"journalctl does not answer within {_ANSWER_WITHIN:g} s", "run it by hand")]
     remedy = "let the user who runs Andon read it: `usermod -aG systemd-journal USER`, then restart Andon"
     if found.returncode:
-        said = (found.stderr.strip().splitlines() or ["without a word"])[-1]
+        said = (found.stderr.strip().splitlines() or ["it printed no reason"])[-1]
         return [CheckResult(name, False, f"journalctl fails: {said}", remedy)]
     if not found.stdout.strip():
         return [CheckResult(name, None, "the journal is empty, or this user may not read it", remedy)]

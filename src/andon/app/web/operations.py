@@ -84,7 +84,7 @@ class Operations:
         def work(connection: Connection) -> list[AlarmEntry]:
             found = alarms.of_problem(connection, pattern_id, now)
             if not found:
-                raise StoreError(f"pattern {pattern_id} has no alarm that is active: there is nothing to shelve")
+                raise StoreError(f"problem {pattern_id} has no active alarm: there is nothing to shelve")
             return [alarms.shelve(connection, one.id, seconds, by, note, now=now) for one in found]
 
         return await self._write(work)
@@ -101,7 +101,7 @@ class Operations:
         def work(connection: Connection) -> list[AlarmEntry]:
             found = alarms.of_problem(connection, pattern_id, now, shelved=True)
             if not found:
-                raise StoreError(f"pattern {pattern_id} has no alarm that is shelved: there is nothing to put back")
+                raise StoreError(f"problem {pattern_id} has no shelved alarm: there is nothing to put back")
             return [alarms.unshelve(connection, one.id, by, now=now) for one in found]
 
         return await self._write(work)

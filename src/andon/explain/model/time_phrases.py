@@ -77,7 +77,7 @@ def window(question: str, now: datetime) -> Window | None:
     except Ambiguous as error:
         raise NoWindow(str(error)) from None
     except (ValueError, OverflowError):
-        raise NoWindow("that the question names is in no calendar") from None
+        raise NoWindow("that the question names is outside the calendar") from None
     if found is None:
         if (ahead := _AHEAD.search(text)) is not None:
             raise NoWindow(f"{ahead[0]!r} is yet to come, and logs tell of the past only")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, select, update
 from andon.core.models import StoredAnalysis, StoredLog, StoredReject, Waiter
 from andon.store.engine.rows import EXPLAINED, FINAL, select_logs_and_analyses, to_log_and_analysis
 from andon.store.recording.rejects import rejects_of_message
-from andon.store.schema.dialect import IDS_PER_QUERY, run
+from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import logs, waiters
 
 
@@ -39,7 +39,12 @@ def refused_waiters(connection: Connection, limit: int, now: float) -> list[tupl
 
 def somebody_waits(connection: Connection) -> bool:
     """Whether there is any durable caller, due or not."""
-    return run(connection, "SELECT 1 FROM waiters LIMIT 1").first() is not None
+    return connection.execute(_anybody()).first() is not None
+
+
+@functools.cache
+def _anybody() -> Select[Any]:
+    return select(waiters.c.id).limit(1)
 
 
 @functools.cache

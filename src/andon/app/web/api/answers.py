@@ -230,7 +230,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         # what is not known is told first: it may be what is missing, misspelt
         found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     if found.get("type") == "json_invalid":
-        return JSONResponse({"detail": f"the body is no JSON ({found['ctx']['error']})"}, 400)
+        return JSONResponse({"detail": f"the body is not JSON ({found['ctx']['error']})"}, 400)
     if found["loc"] == ("body",):
         sentence = "the body must be a JSON object, sent with the header Content-Type: application/json"
         return JSONResponse({"detail": sentence}, 400)

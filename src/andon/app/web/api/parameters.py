@@ -149,7 +149,7 @@ class LogFilter(Part, Span):
             timestamp, log_id, mark = msgspec.json.decode(value, type=tuple[str, int, str])
         except (binascii.Error, ValueError, msgspec.DecodeError):
             raise HTTPException(
-                400, "next: this is no place in a listing; take it from the page before, or leave it out"
+                400, "next: this is not a position in a listing; copy it from the previous page, or leave it out"
             ) from None
         if mark != self._mark(oldest) or not 0 <= log_id <= ID_MAX or "\0" in timestamp:
             raise HTTPException(400, "next: this belongs to another listing; keep all other parameters as they were")
@@ -334,4 +334,4 @@ def zone_of(value: str | None, default: str) -> ZoneInfo:
     try:
         return ZoneInfo(value or default)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise HTTPException(400, f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None
+        raise HTTPException(400, f"zone: {value!r} is not a time zone; write one like Europe/Berlin") from None

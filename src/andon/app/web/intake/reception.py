@@ -232,6 +232,6 @@ def _message(item: Heard | Message, most: int) -> tuple[str, bytes, None, str | 
 def _unready(why: str) -> UnreadyError:
     full = why.startswith(_FULL)
     if full:
-        sentence = f"the log stream is full ({why}): send it again later; `andon doctor` says how to make room"
+        sentence = f"the log stream is full ({why}): send it again later; `andon doctor` says how to free space"
         return UnreadyError(sentence, full=True, retry_after=RETRY_FULL)
     return UnreadyError(f"the log stream takes nothing now ({why}): send it again later", retry_after=RETRY_SOON)
