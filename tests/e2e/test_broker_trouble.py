@@ -46,7 +46,7 @@ def test_a_start_on_a_full_disk_waits(small_disk: Path) -> None:
             status, body = andon.get("/readyz")
             assert status == 503
             assert str(andon.data) in body
-            assert "no disk space is left" in andon.log()
+            andon.until(lambda: "no disk space is left" in andon.log(), "the reason in its log")
 
         waits()
         ballast.unlink()

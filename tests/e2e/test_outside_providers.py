@@ -110,7 +110,7 @@ def test_nothing_is_imported_of_a_package_that_is_not_asked(tmp_path: Path, pack
     install(packages, "acme_andon", f"open({str(trace)!r}, 'w').close()\n")
     fine = andon(Andon(tmp_path, PROVIDER="PLAYBOOK"), "doctor")
     wrong = andon(Andon(tmp_path, PROVIDER="ACMEE"), "doctor")
-    assert "PLAYBOOK: the built-in rules answer" in fine.stdout
+    assert "PLAYBOOK: built-in rules explain" in fine.stdout
     assert "did you mean ACME? there are OLLAMA, PLAYBOOK," in wrong.stderr
     assert wrong.stderr.strip().endswith("DEEPSEEK, ACME.")
     assert not trace.exists()

@@ -47,7 +47,7 @@ def test_without_what_a_provider_needs_the_service_does_not_start(tmp_path: Path
     andon.start(ready=False)
     assert andon.process is not None
     assert andon.process.wait(PATIENCE) == 1
-    assert andon.log().strip() == "andon: PROVIDER=CLAUDE needs API_KEY: set it and start again."
+    assert andon.log().strip() == "andon: PROVIDER=CLAUDE needs API_KEY: set it and start Andon again."
 
 
 def doctor(andon: Andon) -> str:

@@ -191,7 +191,7 @@ def test_what_an_approval_covers_is_said_once(house: Site) -> None:
     covers = "<dt>Approval covers</dt><dd>exactly the requests below, once"
     who = house.visitor("Vi")
     page = who.get(f"/actions/{ticket.id}").text
-    assert f"{covers}; and later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
+    assert f"{covers}; later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
     assert "also approves" not in page
     assert f"{covers}</dd>" in who.get(f"/actions/{message.id}").text
 

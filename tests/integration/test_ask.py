@@ -270,7 +270,7 @@ def test_a_server_that_refuses_a_temperature_is_asked_without(ollama: Ollama, si
     [
         ("500", "failed"),
         ("503", "is busy"),
-        ("garbage", "no answer"),
+        ("garbage", "not an answer"),
         ("only-thinking", "empty answer"),
         ("empty", "no usable answer"),
     ],

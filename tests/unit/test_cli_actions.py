@@ -108,7 +108,7 @@ def test_the_list_has_what_a_person_decides_first(andon: Commands) -> None:
     unsure(andon, first)
     listed = andon("actions")
     assert [row["id"] for row in andon("actions", "--json").json] == [first, second]
-    assert "it is not known whether it was done" in listed.out
+    assert "not known whether it was done" in listed.out
     assert "The outcome of some is unknown" in listed.err
     assert andon("actions", "decline", str(second)).status == 0
     assert [row["id"] for row in andon("actions", "list", "--json").json] == [first]

@@ -66,11 +66,11 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "sentence"),
     [
-        ("OPEN_AI", {}, "PROVIDER=OPEN_AI needs API_KEY: set it and start again."),
-        ("GEMINI", {}, "PROVIDER=GEMINI needs API_KEY: set it and start again."),
-        ("CLAUDE", {}, "PROVIDER=CLAUDE needs API_KEY: set it and start again."),
+        ("OPEN_AI", {}, "PROVIDER=OPEN_AI needs API_KEY: set it and start Andon again."),
+        ("GEMINI", {}, "PROVIDER=GEMINI needs API_KEY: set it and start Andon again."),
+        ("CLAUDE", {}, "PROVIDER=CLAUDE needs API_KEY: set it and start Andon again."),
         ("DEEPSEEK", {}, "PROVIDER=DEEPSEEK needs API_KEY: set it"),
-        ("OPENAI_COMPATIBLE", {}, "needs ANDON_BASE_URL and MODEL: set them and start again."),
+        ("OPENAI_COMPATIBLE", {}, "needs ANDON_BASE_URL and MODEL: set them and start Andon again."),
         (
             "OPENAI_COMPATIBLE",
             {"base_url": "gpu-box:8000", "model": "m"},
