@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from andon.act import follow_ups
 from andon.act.connectors.connected import build_connectors
 from andon.act.proposals import Proposals, Wanted
 from andon.app import proposing
@@ -28,6 +30,7 @@ from andon.core.models.actions import (
 )
 from andon.core.settings.settings import load_settings
 from andon.store import Connection, actions
+from andon.store.schema.action_tables import actions as action_table
 from support.desk import install_desk
 from support.site import Caller, Role, Site, site
 from support.store_data import a_log, opened
@@ -194,6 +197,23 @@ def test_what_an_approval_covers_is_said_once(house: Site) -> None:
     assert f"{covers}; later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
     assert "also approves" not in page
     assert f"{covers}</dd>" in who.get(f"/actions/{message.id}").text
+
+
+def _store_rendering(connection: Connection, action_id: int, rendered: Rendered) -> None:
+    told = msgspec.json.encode(rendered).decode()
+    connection.execute(action_table.update().where(action_table.c.id == action_id).values(rendered=told))
+
+
+@pytest.mark.parametrize("words", ["Approving this approves as well: ", follow_ups.COVERS])
+def test_what_an_approval_covers_is_known_in_every_wording_it_was_stored_in(house: Site, words: str) -> None:
+    """The note stays with its action through an upgrade."""
+    ticket = proposed(house)
+    stored = msgspec.structs.replace(ticket.rendered, notes=(f"{words}a comment.", "Another note"))
+    house.change(_store_rendering, ticket.id, stored)
+    page = house.visitor("Vi").get(f"/actions/{ticket.id}").text
+    assert "once; later, on this ticket: a comment.</dd>" in page
+    assert words not in page
+    assert "Another note" in page
 
 
 def test_older_ones_are_a_press_away(house: Site) -> None:

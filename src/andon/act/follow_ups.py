@@ -15,6 +15,8 @@ from andon.core.times import lasting
 
 #: What the note begins with that says it.
 COVERS = "Approving this also approves: "
+#: Every wording it ever had: notes are stored with their action, so that an earlier version may have written them.
+_COVERS_EVER = (COVERS, "Approving this approves as well: ")
 
 
 def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, ...]:
@@ -28,6 +30,11 @@ def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, 
     elif Operation.COMMENT in abilities:
         found.append("a comment once a person confirms what fixed the problem")
     return (f"{COVERS}{'; '.join(found)}.",) if found else ()
+
+
+def told(note: str) -> str | None:
+    """What a stored ``note`` says that the approval covers beside; None where the note is about something else."""
+    return next((note.removeprefix(words) for words in _COVERS_EVER if note.startswith(words)), None)
 
 
 def comment(ref: str, count: int, since: str, last: str, hosts: Collection[str]) -> Comment:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from fastapi import HTTPException, Request
 
+from andon.act import follow_ups
 from andon.act.connectors.connector import Connector
-from andon.act.follow_ups import COVERS
 from andon.app.action_entries import (
     ASKS,
     DOES,
@@ -189,13 +189,12 @@ class Shown:
     @property
     def later(self) -> str:
         """What its approval covers beside its requests, later; "" where that is nothing."""
-        told = next((note for note in self.of.rendered.notes if note.startswith(COVERS)), "")
-        return told.removeprefix(COVERS)
+        return next(filter(None, map(follow_ups.told, self.of.rendered.notes)), "")
 
     @property
     def notes(self) -> list[str]:
         """What else there is to know before one approves it."""
-        return [note for note in self.of.rendered.notes if not note.startswith(COVERS)]
+        return [note for note in self.of.rendered.notes if follow_ups.told(note) is None]
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:
