@@ -104,6 +104,12 @@ def test_a_model_that_is_away_is_named_and_the_facts_are_told(
     assert "[log 9]" in outcome.out
 
 
+def test_a_question_needs_no_quotes(andon: Commands) -> None:
+    one = andon("ask", "how often did the fan stop", "--since", "2025-01-15")
+    assert (one.status, "fan" in one.out.lower()) == (0, True)
+    assert andon("ask", "how", "often", "did", "the", "fan", "stop", "--since", "2025-01-15").out == one.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

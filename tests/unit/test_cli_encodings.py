@@ -91,4 +91,7 @@ def test_the_name_of_a_file_that_is_not_there_is_no_message(tmp_path: Path) -> N
     """A typing error in a name is said, not stored as a log; a sentence may end in one."""
     with pytest.raises(ConfigError, match="there is no file"):
         is_file_of_logs(str(tmp_path / "shfit.jsonl"))
+    (tmp_path / "shifts.json").mkdir()
+    with pytest.raises(ConfigError, match=r"shifts\.json is a directory; nothing was sent"):
+        is_file_of_logs(str(tmp_path / "shifts.json"))
     assert not is_file_of_logs("Cannot read settings.json")

@@ -12,6 +12,7 @@ from rich.markup import render
 
 from andon.app.cli.command_table import COMMANDS, FORMER_NAMES, load
 from support.commands import Commands
+from support.shift import fill
 
 #: What typer and pydantic call types and bounds, and what no user knows of.
 FOREIGN = re.compile(r"<(?:str|int|bool|float|list|path|file)\b|\[?\d+<=x|Input should|92233720|\bx>=")
@@ -74,6 +75,10 @@ def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixt
         (("alarms", "loud"), "'loud' is not a list: write one of active, stale"),
         (("alarms", "active", "--stale"), "choose one list"),
         (("queue", "lost"), "'lost' is not a list"),
+        (("logs", "yesterday"), "'yesterday' is too much here"),
+        (("problems", "1", "2"), "'2' is too much here"),
+        (("report", "--format", "doc"), "'doc' is not one of 'md', 'html', 'json'  "),
+        (("user", "list", "x"), "'x' is too much here"),
     ],
 )
 def test_what_is_wrong_is_said_in_our_words(
@@ -81,3 +86,27 @@ def test_what_is_wrong_is_said_in_our_words(
 ) -> None:
     refused = Commands(tmp_path, capsys, COLUMNS="200")(*arguments)
     assert (refused.status, sentence in refused.err) == (2, True), refused.err
+
+
+@pytest.fixture
+def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
+    fill(tmp_path / "agent.db")
+    return Commands(tmp_path, capsys)
+
+
+@pytest.mark.parametrize("name", ["logs", "queue", "trends", "sources", "retention", "problems", "actions", "rejects"])
+def test_every_command_that_lists_may_be_told_to(name: str, andon: Commands) -> None:
+    """``user`` and the like have a command of this name; here it changes nothing."""
+    told, bare = andon(name, "list", "--json"), andon(name, "--json")
+    assert (told.status, told.err) == (bare.status, bare.err)
+    assert told.out.startswith(("[", "{"))
+
+
+def test_the_list_of_alarms_is_that_of_active_ones(andon: Commands) -> None:
+    """The bare command shows figures."""
+    assert andon("alarms", "list", "--json") == andon("alarms", "active", "--json")
+
+
+def test_a_shift_may_be_called_anything(andon: Commands) -> None:
+    """Only what lists drops the word."""
+    assert "no shift is called 'list'" in andon("report", "list").err

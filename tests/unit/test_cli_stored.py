@@ -228,7 +228,7 @@ def test_a_time_that_ends_before_it_begins_is_refused(andon: Commands, command: 
     """Nothing can match it: a mistake, not an empty listing."""
     done = andon(command, "--since", "2025-01-16", "--until", "2025-01-15")
     assert (done.status, done.out) == (2, "")
-    assert "must begin before it ends" in done.err
+    assert "start must be earlier than the end" in done.err
 
 
 @pytest.mark.parametrize("command", ["logs", "export"])

@@ -46,7 +46,7 @@ def span(since: str | None, until: str | None, zone: str) -> tuple[str | None, s
     begin = moment("since", since, zone)
     end = moment("until", until, zone, begin)
     if begin is not None and end is not None and begin >= end:
-        raise WrongFilter("the time must begin before it ends", "since")
+        raise WrongFilter("the start must be earlier than the end", "since")
     return begin, end
 
 
@@ -56,7 +56,7 @@ def window(since: str | None, until: str | None, zone: str, length: float) -> tu
     end = seconds_or(until, time.time())
     start = seconds_or(begin, end - length)
     if start >= end:
-        raise WrongFilter("the time must begin before it ends", "since")
+        raise WrongFilter("the start must be earlier than the end", "since")
     return start, end
 
 

@@ -34,5 +34,7 @@ def demand_connected(settings: Settings, target: str) -> None:
 
 
 def _unknown(settings: Settings, target: str) -> ActionRefused:
-    listed = ", ".join(named.name for named in settings.targets) or "none: docs/connectors.md says how"
+    listed = ", ".join(named.name for named in settings.targets)
+    if not listed:
+        return ActionRefused("no system is connected; docs/connectors.md says how to connect one")
     return ActionRefused(f"no connected system is called {target!r:.60}; there are: {listed}")

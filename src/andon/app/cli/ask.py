@@ -38,7 +38,9 @@ _SPACES = re.compile(r"(\s+)")
 
 
 def ask(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="QUESTION", help="The question; in quotes if it has a ' or a wildcard.")
+    ],
     since: Since = None,
     until: Until = None,
     host: Annotated[
@@ -58,6 +60,7 @@ def ask(
 
     Example: andon ask "why did line 3 stop last night?"
     """
+    question = " ".join(words)
     if not question.strip():
         raise typer.BadParameter("say what you want to know", param_hint="QUESTION")
     settings = command_settings()

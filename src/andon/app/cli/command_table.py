@@ -11,7 +11,7 @@ import typer
 import typer.main
 
 from andon.app.cli.interrupt import ends_at_once
-from andon.app.cli.shapes import Command, Group, say_plainly
+from andon.app.cli.shapes import Command, Group, UsageError, say_plainly
 
 
 class Entry(NamedTuple):
@@ -146,7 +146,7 @@ class LazyGroup(Group):
         """Run a command; what is wrong with its arguments is said in words of ours."""
         try:
             return super().invoke(ctx)
-        except typer.BadParameter as error:
+        except UsageError as error:
             say_plainly(error)
             raise
         except BrokenPipeError:

@@ -181,7 +181,8 @@ def is_file_of_logs(message: str) -> bool:
         return True
     if any(c.isspace() for c in message):
         return False
-    raise ConfigError(f"there is no file {message}; nothing was sent")
+    what = f"{message} is a directory" if os.path.isdir(message) else f"there is no file {message}"
+    raise ConfigError(f"{what}; nothing was sent")
 
 
 def _may_be_file(message: str) -> bool:

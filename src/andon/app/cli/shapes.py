@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -13,8 +14,14 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from andon.core.text import printable
 
+#: What Typer raises where a command line cannot be read; it has no public name of its own.
+UsageError: Any = typer.BadParameter.__base__
+_EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
 #: Names of options from before; they go on working, and help does not show them.
 FORMER = frozenset({"--pattern", "--top", "--rows"})
+
+#: What ``list`` stands for behind commands that list without being groups: their bare name, or the list most asked for.
+LISTINGS = {"logs": [], "queue": [], "trends": [], "sources": [], "retention": [], "alarms": ["active"]}
 
 
 class _Plain:
@@ -50,7 +57,13 @@ class _Plain:
 
 
 class Command(_Plain, TyperCommand):
-    """A command."""
+    """A command. One that lists may be told to ``list``, as a group may."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments: ``logs list`` is ``logs``."""
+        if args[:1] == ["list"] and ctx.parent is not None and ctx.parent.parent is None:
+            args = [*LISTINGS.get(self.name or "", args[:1]), *args[1:]]
+        return super().parse_args(ctx, args)
 
 
 class Group(_Plain, TyperGroup):
@@ -102,13 +115,16 @@ def _leaves(annotation: Any) -> Iterator[Any]:
         yield from _leaves(one)
 
 
-def say_plainly(error: typer.BadParameter) -> None:
+def say_plainly(error: Any) -> None:
     """Put a refusal into words of ours. What is wrong may quote names that are stored: they steer nothing."""
     cause = error.__cause__
     if cause is not None and type(cause).__name__ == "ValidationError":
         from andon.core.wrong_values import in_words as sentence
 
-        (first, *_) = cause.errors()  # type: ignore[attr-defined]  # pydantic's, which Typer reads values with
-        words = sentence(first)
-        error.message = f"{words}, not {first['input']!r:.60}" if isinstance(first["input"], str) else words
+        (first, *_) = cause.errors()  # pydantic's, which Typer reads values with
+        words, given = sentence(first).rstrip("."), first["input"]
+        told = isinstance(given, str) and repr(given) not in words
+        error.message = f"{words}, not {given!r:.60}" if told else words
+    if extra := _EXTRA.match(error.message):
+        error.message = f"{extra[1]!r} is too much here: leave it out, or put a text of several words in quotes"
     error.message = printable(error.message)
