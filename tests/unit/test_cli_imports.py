@@ -57,6 +57,14 @@ def test_a_listing_imports_its_part_of_the_store_only(command: str) -> None:
     assert len(found) <= 840
 
 
+def test_a_list_of_logs_imports_nothing_that_only_one_log_needs() -> None:
+    found = modules("logs", "--help")
+    assert (
+        sorted(name for name in ("andon.app.cli.problem", "andon.app.cli.pictures", "andon.grouping") if name in found)
+        == []
+    )
+
+
 def test_every_name_of_the_store_is_found_where_it_is_said_to_stand() -> None:
     for name in store.__all__:
         assert getattr(store, name) is not None
