@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from andon.core.telemetry import configure_logging
+from andon.core.own_log import configure_logging
 from support import own_log
 
 

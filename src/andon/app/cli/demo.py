@@ -25,11 +25,11 @@ from andon.app.service import Service
 from andon.app.wiring import public
 from andon.core.errors import InUseError, ModelError
 from andon.core.models import LogQuery
+from andon.core.own_log import configure_logging
 from andon.core.private_files import private_umask
 from andon.core.settings.connectors import ConnectorSettings
 from andon.core.settings.settings import load_settings
 from andon.core.settings.sources import SourceSettings
-from andon.core.telemetry import configure_logging
 from andon.core.text import counted
 from andon.insight.titles import checks_of
 from andon.store import Visitor, counts, lock_database, problems, queue, search

@@ -11,7 +11,6 @@ import msgspec
 import typer
 
 from andon import store
-from andon.app.cli import pictures
 from andon.app.cli.database import Visitor
 from andon.app.cli.filters import LISTED, ROWS_MAX, Json, LogFilters, Redact, Rows, id_argument, spread
 from andon.app.cli.listing import Listing
@@ -35,7 +34,6 @@ from andon.app.cli.output import (
     shown_time,
     write_json,
 )
-from andon.app.cli.problem import print_second_opinion
 from andon.core.errors import NotFound
 from andon.core.models import StoredLog
 
@@ -172,6 +170,9 @@ def show(
 
     Example: andon show 42 --save-pictures pictures
     """
+    from andon.app.cli import pictures  # with the next one, what a list of logs has no use for
+    from andon.app.cli.problem import print_second_opinion
+
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         row = visitor.read(store.search.log, log_id)

@@ -24,9 +24,9 @@ from andon.app.cli.listing import WIDE as WIDE
 from andon.app.cli.listing import Listing
 from andon.core.lengths import read_seconds
 from andon.core.moments import told
+from andon.core.own_log import configure_logging
 from andon.core.settings import whereabouts
 from andon.core.settings.settings import load_settings
-from andon.core.telemetry import configure_logging
 from andon.core.text import json_escaped, printable, printable_json
 
 if TYPE_CHECKING:

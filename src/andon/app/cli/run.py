@@ -15,10 +15,10 @@ import typer
 from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
 from andon.app.lifetime import Greet, run_service
+from andon.core.own_log import configure_logging
 from andon.core.private_files import private_umask
 from andon.core.settings.settings import load_settings
 from andon.core.settings.unknown import remarks
-from andon.core.telemetry import configure_logging
 
 
 def run(

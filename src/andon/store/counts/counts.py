@@ -135,7 +135,7 @@ def by_ten_minutes(connection: Connection, since: float, until: float) -> dict[i
 
 def _numbers(connection: Connection, sql: str, values: Sequence[int]) -> dict[int, int]:
     """The rows of two columns as numbers by numbers."""
-    return {int(key): int(count) for key, count in map(tuple, run(connection, sql, tuple(values)))}
+    return {int(key): int(count) for key, count in run(connection, sql, tuple(values)).all()}
 
 
 def by_problem_and_minute(
