@@ -407,8 +407,10 @@ class Hearing:
 def _andon(words: list[str], environment: dict[str, str], place: Path, stdin: int | None) -> NoReturn:
     """Be ``andon`` in this process."""
     from andon.app import cli
+    from andon.app.cli import patience
 
     status: Any = 70
+    patience.LONG = threading.TIMEOUT_MAX  # what a slow machine waits for is not what the command prints
     try:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
         if stdin is not None:

@@ -252,5 +252,5 @@ def test_other_people_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert broker_checks.other_users() == ["anna"]
     (check,) = broker_checks.access(settings_of(data_dir=tmp_path))
     assert check.ok is None
-    assert "1 other user can log in here, such as anna" in check.detail
+    assert "1 other user can log in here: anna" in check.detail
     assert "ANDON_NATS_ACCESS=closed" in check.remedy

@@ -6,7 +6,9 @@ reason, and an entry of that list that finds nothing any more fails.
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -231,3 +233,18 @@ def test_sentences_of_a_page() -> None:
         (9, "- an item"),
         (10, "- [two… words"),
     ]
+
+
+def test_no_sentence_shows_the_name_of_a_value_in_place_of_the_value() -> None:
+    """A string with ``{made.name}`` that lacks its ``f`` prints just that. Columns of a progress bar are filled later."""
+    unfilled = re.compile(r"\{(?!task\.)[a-z_]+\.[a-z_.]+\}")
+    assert unfilled.search("`andon token revoke {made.name}` ends it.")
+    source = Path(__file__).parents[2] / "src" / "andon"
+    found = []
+    for path in sorted(source.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        filled = {id(part) for whole in ast.walk(tree) if isinstance(whole, ast.JoinedStr) for part in ast.walk(whole)}
+        for part in ast.walk(tree):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str) and id(part) not in filled:
+                found += [f"{path.name}:{part.lineno}: {name}" for name in unfilled.findall(part.value)]
+    assert found == []

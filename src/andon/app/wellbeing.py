@@ -184,12 +184,12 @@ def _silence(signs: Signs) -> list[Trouble]:
     if not silent:
         return []
     names = ", ".join(one.host for one in silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
-    verb = "sends" if len(silent) == 1 else "send"
+    verb = "has" if len(silent) == 1 else "have"
     return [
         Trouble(
             "sources",
             f"{counted(len(silent), 'source')} silent",
-            f"{names} {verb} nothing, for longer than chance explains. Check whether the machine is off, then its "
+            f"{names} {verb} sent nothing for an unusually long time. Check whether the machine is off, then its "
             "network and the program that sends its logs.",
             silent[0].silent_since,
         )

@@ -241,7 +241,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as
     console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}{'' if figures.judged else f'; {NOTHING}'}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
     targets = [(one.name, one.value, one.target, marks[one.good]) for one in report.targets]
-    print_listing(("figure", "is>", "should be?", ""), targets)
+    print_listing(("figure", "is>", "should be?", "result"), targets)
     if figures.top:
         console.print("[bold]most frequent[/]")
         print_listing(("share>", "times>", "active for>", "alarm~"), map(_top_row, figures.top))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 Form = Literal["md", "html", "json"]
 _SUFFIXES: dict[str, Form] = {".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
+#: Columns that a terminal needs for the tables of a report, and what parts the cells of their rows.
+_WIDE, _BORDER = 110, re.compile(r"(?<!\\)\|")
 _LONGEST = 31 * 86_400
 
 
@@ -131,9 +134,33 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None, site: str
     elif form is None and console.is_terminal:
         from rich.markdown import Markdown  # a parser and a highlighter, for terminals only
 
-        console.print(Markdown(text))
+        console.print(Markdown(text if console.width >= _WIDE else _without_columns(text)))
     else:
         sys.stdout.write(text)
+
+
+def _without_columns(text: str) -> str:
+    """The report for a narrow terminal: problems as a list instead of a table, so that their texts have the width."""
+    lines: list[str] = []
+    names: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in _BORDER.split(line)[1:-1]] if line.startswith("|") else []
+        if "problem" in cells and not names:
+            names = cells
+        elif not cells:
+            names = []
+            lines.append(line)
+        elif not names:
+            lines.append(line)
+        elif set("".join(cells)) != {"-"}:
+            row = dict(zip(names, cells, strict=True))
+            first = " ".join(filter(None, (f"**{row.pop('severity', '')}**".replace("****", ""), row.pop("problem"))))
+            plainly = ("where", "what was done")
+            rest = ", ".join(
+                cell if name in plainly else f"{name} {cell}" for name, cell in row.items() if cell not in {"", "–"}
+            )
+            lines.append(f"- {first}  \n  {rest}")
+    return "\n".join(lines) + "\n"
 
 
 def _rendered(made: ShiftReport, form: Form, site: str) -> str:

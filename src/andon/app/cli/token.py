@@ -63,7 +63,9 @@ def add_command(
     print(secret)  # noqa: T201 - alone on standard output, for scripts
     may = "send logs" if made.role == Role.PRODUCER.word else f"ask the API as {made.role}"
     errors.print(f"{made.name} may {may}: Authorization: Bearer …", soft_wrap=True)
-    errors.print("The token is shown only once; `andon token revoke {made.name}` ends it.", style="dim", soft_wrap=True)
+    errors.print(
+        f"The token is shown only once; `andon token revoke {made.name}` ends it.", style="dim", soft_wrap=True
+    )
 
 
 @app.command("list")

@@ -74,7 +74,8 @@ def access(settings: Settings) -> list[CheckResult]:
     meaning = "open: every program on this machine can send, read and delete logs, and answer in Andon's place"
     if not others:
         return [CheckResult("access", True, f"{meaning}; no other user seems to log in here")]
-    shown = f"{counted(len(others), 'other user')} can log in here, such as {others[0]}"
+    named = f": {others[0]}" if len(others) == 1 else f", such as {others[0]}"
+    shown = f"{counted(len(others), 'other user')} can log in here{named}"
     remedy = "to prevent that, set ANDON_NATS_ACCESS=closed and give each producer a user: docs/access.md"
     return [CheckResult("access", None, f"{meaning}; {shown}", remedy)]
 

@@ -210,7 +210,7 @@ def _silent(source: Source) -> Thing:
         since=source.silent_since or source.last_seen,
         where=", ".join(filter(None, (source.machine, source.line))),
         says=(
-            f"{source.host} sends nothing, for longer than chance explains. Check whether the machine is off, then its "
+            f"{source.host} has sent nothing for an unusually long time. Check whether the machine is off, then its "
             "network and the program that sends its logs.",
         ),
     )
