@@ -194,7 +194,7 @@ def test_files(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         ("/api/logs?severity=shrill", "severity: 'shrill' is not a severity: use DEBUG"),
         ("/api/logs?since=whenever", "is not a time"),
         ("/api/logs?since=2025-03-30T02:30", "does not exist in Europe/Berlin"),
-        ("/api/logs?since=2025-02-01&until=2025-01-01", "begin before it ends"),
+        ("/api/logs?since=2025-02-01&until=2025-01-01", "must be earlier than the end"),
         ("/api/logs?next=abc", "not a position in a listing"),
         ("/api/logs?next=" + "A" * 500, "at most 400"),
         ("/api/logs?field=firmware", "write name=value"),
