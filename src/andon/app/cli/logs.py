@@ -79,22 +79,20 @@ def logs(
         timed = not rows and (query.since is not None or query.until is not None)
         span = visitor.read(store.agent_history.span) if timed else None
         roots = {} if as_json else visitor.read(_problems_of, rows)
-        whole = visitor.read(store.search.count, read.query) if len(rows) == limit and not as_json else None
-    if not rows and as_json:
-        tell(read.empty)
-    rows = _hiding(redact)(rows)
-    if as_json:
-        print_json([as_object(row) for row in rows])
-        return
-    none = "No logs match."
-    if span is not None:
-        none = f"{none} The newest log of all is from {shown_time(span[1], settings.time_zone)}."
-    if not rows:
-        console.print(plain(read.none(none)))
-        return
-    print_listing(COLUMNS, [cells(row, roots, settings) for row in rows])
-    if whole is not None:
-        _tell_of_others(len(rows), whole, oldest=oldest)
+        if not rows and as_json:
+            tell(read.empty)
+        rows = _hiding(redact)(rows)
+        if as_json:
+            print_json([as_object(row) for row in rows])
+            return
+        if not rows:
+            newest = f" The newest log of all is from {shown_time(span[1], settings.time_zone)}." if span else ""
+            console.print(plain(read.none(f"No logs match.{newest}")))
+            return
+        print_listing(COLUMNS, [cells(row, roots, settings) for row in rows])
+        if len(rows) == limit:
+            sys.stdout.flush()  # nobody waits for the count before they see the logs
+            _tell_of_others(len(rows), visitor.read(store.search.count, read.query), oldest=oldest)
 
 
 def _hiding(redact: bool) -> Callable[[list[StoredLog]], list[StoredLog]]:
