@@ -135,7 +135,7 @@ def _measured(database: Path, count: int, rounds: int) -> list[Row]:
     worst = max(asked, key=lambda one: least[one].cpu)
     note = f"andon {' '.join(worst)} of {len(asked)}"
     return [
-        Row("help: CPU", help_, "CPU s", rounds=rounds, note="the least of the rounds"),
+        Row("help: CPU", help_, "CPU s", rounds=rounds, note="the lowest of the rounds"),
         Row("listings: worst", least[worst].cpu - bare.cpu, "CPU s", rounds=rounds, note=note),
     ]
 
