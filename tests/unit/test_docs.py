@@ -22,6 +22,13 @@ def test_generated_pages_are_fresh(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert status == 0, capsys.readouterr().out
 
 
+def test_samples_name_no_path_of_the_machine_that_made_them() -> None:
+    """Neither the home of whoever ran ``make docs`` nor their Python."""
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    paths = re.findall(r"/(?:root|home|tmp|work|Users)/[^\s,:`]*|[^\s]*pyenv[^\s]*", text)
+    assert {one for one in paths if not one.startswith("/home/service/andon")} == set()
+
+
 def test_every_setting_has_a_sentence() -> None:
     """Each row of the settings table says in one sentence what the setting does."""
     for name, _, sentence in settings_table():
