@@ -15,6 +15,7 @@ from andon.app.cli import demo as command
 from andon.app.demo.plant import Plant, load
 from support.commands import Commands
 from support.patience import PATIENCE
+from support.ports import free_ports
 from support.service import Andon
 
 
@@ -36,7 +37,13 @@ def test_without_a_terminal_it_ends_and_hides_credentials(
     """The summary is there, the page's address is not, and no password is in what it prints of the broker's."""
     monkeypatch.setattr(command, "load", small)
     andon = Commands(
-        tmp_path, capsys, NATS_URL="", ANDON_NATS_USER="plant", ANDON_NATS_PASSWORD="p@X9/s3cr3t", ANDON_NATS_PORT="-1"
+        tmp_path,
+        capsys,
+        NATS_URL="",
+        ANDON_NATS_USER="plant",
+        ANDON_NATS_PASSWORD="p@X9/s3cr3t",
+        ANDON_NATS_PORT="-1",
+        ANDON_HTTP_PORT=str(free_ports(1)[0]),
     )
     done = andon("demo", "--data-dir", str(tmp_path / "demo"), "--rows", "3")
     assert done.status == 0, done.err

@@ -23,6 +23,9 @@ from support.environment import plain_environment
 #: A broker that nobody runs.
 _NOWHERE = "nats://127.0.0.1:9"
 
+#: A port on which nobody listens, as other tests take for granted: a command that serves gets one of its own.
+_SILENT = "9"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -48,7 +51,7 @@ class Commands:
             "NATS_URL": _NOWHERE,
             "DB_PATH": "",
             "ANDON_DATA_DIR": str(data),
-            "ANDON_HTTP_PORT": "9",
+            "ANDON_HTTP_PORT": _SILENT,
             "ANDON_TIME_ZONE": "UTC",
             "COLUMNS": "200",
             **settings,
