@@ -21,7 +21,7 @@ import pytest
 from hypothesis import settings
 
 from andon.core.settings import whereabouts
-from support import own_log
+from support import own_log, ports
 
 #: Most cases of one function in a quick run: what has more is a matrix, such as that of the playbook's rules.
 CASES_MAX = 100
@@ -62,11 +62,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main() -> Generator[None, object, object]:
-    """Services that tests start say where they are to this process and its children only.
+    """Services that tests start say where they are to this process and its children only; silent ports stay silent.
 
     What runs on the machine beside us, or is installed there, is not found by commands in tests.
     """
-    with tempfile.TemporaryDirectory(prefix="andon-tests-") as place:
+    with ports.kept_silent(), tempfile.TemporaryDirectory(prefix="andon-tests-") as place:
         os.environ["XDG_RUNTIME_DIR"] = place
         whereabouts.INSTALLED = Path(place, "location")
         whereabouts.RUN_BY_ROOT = Path(place, "run")

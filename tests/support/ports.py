@@ -13,17 +13,38 @@ import itertools
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 20_000
 _BLOCK = 100
 
+#: Where nobody listens, as tests of what happens then have it in their addresses. See :func:`kept_silent`.
+SILENT = (1, 9)
+
 
 def free_ports(count: int) -> list[int]:
     """Ports nobody uses, another set with each call."""
     ports = (port for port in _mine() if _is_free(port))
     return list(itertools.islice(ports, count))
+
+
+@contextmanager
+def kept_silent() -> Iterator[None]:
+    """Nothing can listen on the ports of :data:`SILENT` until the block ends: they are taken, and refuse who calls.
+
+    Else whatever root starts could, such as a service that is told one of them as its own; where only root may have
+    them and we are not, nothing that tests start may either. All processes of tests have them together
+    (``SO_REUSEPORT``), so that none gives them up for the others.
+    """
+    with ExitStack() as stack:
+        for port in SILENT:
+            taken = stack.enter_context(socket.socket())
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with suppress(OSError):
+                taken.bind(("", port))
+        yield
 
 
 def _is_free(port: int) -> bool:
