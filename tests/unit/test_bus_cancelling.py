@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 
 from andon.bus.connection import BusConnection
 from support.patience import PATIENCE
@@ -16,6 +17,8 @@ USES: dict[str, Callable[[BusConnection], Awaitable[object]]] = {
     "flush": lambda nc: nc.flush(),
     "publish": lambda nc: nc.publish("plant.test", b"x"),
     "_flush_pending": lambda nc: nc.publish_each(["plant.test"], "+ACK"),
+    "_connect_to_server": lambda nc: nc._connect_to_server(None),
+    "_process_connect_init": lambda nc: nc._process_connect_init(),
 }
 
 
@@ -65,3 +68,22 @@ def test_a_cancellation_from_before_disturbs_nothing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Client, "request", answered)
     assert asyncio.run(main()) == "the answer"
+
+
+async def test_a_close_at_the_moment_of_a_failed_attempt_ends_the_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the connection goes on trying after its end, and a command or a service that ends waits for ever."""
+    failing: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+
+    async def connect(*_: object, **__: object) -> None:
+        attempt = asyncio.get_running_loop().create_future()
+        failing.put_nowait(attempt)
+        await asyncio.wait_for(attempt, PATIENCE)
+
+    monkeypatch.setattr(TcpTransport, "connect", connect)
+    opening = asyncio.create_task(BusConnection("nats://127.0.0.1:1").open("nats://127.0.0.1:1", "test"))
+    async with asyncio.timeout(PATIENCE):
+        attempt = await failing.get()
+    attempt.set_exception(ConnectionRefusedError())
+    opening.cancel()
+    await asyncio.wait({opening}, timeout=PATIENCE)
+    assert opening.cancelled()

@@ -261,6 +261,14 @@ class BusConnection(Client):
         await self._send_command(command)
         await heeding(self._flush_pending())
 
+    async def _connect_to_server(self, s: Any) -> None:
+        """As nats-py's, but a close or a timeout that comes while it connects, perhaps again, is never lost."""
+        await heeding(super()._connect_to_server(s))
+
+    async def _process_connect_init(self) -> None:
+        """The same for what follows."""
+        await heeding(super()._process_connect_init())
+
     def _setup_server_pool(self, connect_url: Any) -> None:
         super()._setup_server_pool(connect_url)
         self._logins = {known.uri.netloc: listed for known, listed in zip(self._server_pool, self._listed, strict=True)}
