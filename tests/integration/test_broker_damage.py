@@ -216,5 +216,5 @@ async def test_a_server_that_hangs_while_it_reads_is_given_up(tmp_path: Path, mo
     with pytest.raises(BrokerStartError, match="not ready"):
         await EmbeddedBroker(
             settings_of(data_dir=tmp_path, nats_port=-1, nats_server=fake), health=health, watchdog=False
-        ).start(0.3)
+        ).start(2.0)
     assert "reading its store" in health.problems["broker"]

@@ -278,11 +278,12 @@ async def test_logs_that_another_client_acknowledges(tmp_path: Path, monkeypatch
 
 async def test_logs_that_another_client_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pulled and never acknowledged: they are stored long before the broker would deliver them again."""
-    monkeypatch.setattr(recovery, "HELD", 0.1)
+    monkeypatch.setattr(recovery, "HELD", PATIENCE)
     async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
         async with recording(tmp_path / "agent.db", nc, pulling=False) as site:
             await publish(nc, 30)
             await steal(other, 30, ack=False)
+            monkeypatch.setattr(recovery, "HELD", 0.5)
             await until(lambda: site.count() == 30, "what the other holds")
             await until(lambda: site.told.startswith(f"{ANOTHER}30 logs"), "what is told")
 
@@ -433,7 +434,7 @@ async def test_what_is_removed_before_it_is_stored_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, body: dict[str, Any] | None, lost: str
 ) -> None:
     """However somebody removes it: what is lost is counted and said, what is left is recorded."""
-    monkeypatch.setattr(recovery, "HELD", 0.3)
+    monkeypatch.setattr(recovery, "HELD", PATIENCE)
     database, seen = tmp_path / "agent.db", []
     async with running_broker(tmp_path) as broker, client(broker.url) as nc:
         await recorded(database, nc, 20)
@@ -451,6 +452,7 @@ async def test_what_is_removed_before_it_is_stored_is_told(
             await until(lambda: f"{lost} of {STREAM} are lost" in site.told, "word of what is lost")
             assert site.told == site.health.notes[recovery.PART]
             assert site.metrics.registry.get_sample_value("andon_logs_lost_total") == int(lost[0])
+            monkeypatch.setattr(recovery, "HELD", 0.5)
             await until(lambda: site.count() == 25 - int(lost[0]), "what is left")
 
 

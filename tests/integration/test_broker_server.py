@@ -160,14 +160,16 @@ async def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pyt
     """A server that hangs (stopped by a signal) fails its health checks and is replaced."""
     monkeypatch.setattr(server_module, "CHECK_EVERY", 0.05)
     monkeypatch.setattr(server_module, "CHECK_SELDOM", 0.05)
-    monkeypatch.setattr(server_module, "CHECK_TIMEOUT", 0.1)
 
     async with running_broker(tmp_path, supervised=True) as broker:
         pid = broker.pid
         assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        await until(lambda: broker.problem is not None, "the problem to be noticed")
-        await until(lambda: broker.restarts == 1 and broker.problem is None, "the restart")
+        with monkeypatch.context() as patched:
+            patched.setattr(server_module, "CHECK_TIMEOUT", 0.1)
+            os.kill(pid, signal.SIGSTOP)
+            await until(lambda: broker.problem is not None, "the problem to be noticed")
+            await until(lambda: broker.restarts > 0, "the restart")
+        await until(lambda: broker.problem is None, "a sound server")  # a busy machine may take longer to say so
         assert not alive(pid)
 
 

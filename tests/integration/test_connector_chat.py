@@ -361,4 +361,4 @@ def test_they_send_messages_alone_and_cost_nothing_while_idle(kind: str) -> None
         connector.render(order(event()))
     assert connector.render(order()) == connector.render(order())
     assert json.loads(connector.render(order()).requests[0].body)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may end meanwhile

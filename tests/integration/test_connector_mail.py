@@ -277,7 +277,7 @@ async def test_a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_ta
     silent = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     try:
-        async with connected("email", **table(MailServer(), port=port, timeout=0.2)) as connector:
+        async with connected("email", **table(MailServer(), port=port, timeout=1.0)) as connector:
             with pytest.raises(TargetAway, match="Timed out waiting"):
                 await sent(connector)
     finally:
@@ -297,7 +297,7 @@ async def test_idle_it_costs_no_thread_and_no_connection(post: MailServer) -> No
     before = threading.active_count()
     connector = connector_of("email", **table(post))
     connector.render(order())
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may end meanwhile
     assert not post.ends
 
 

@@ -250,6 +250,7 @@ def test_a_tool_is_called_and_its_result_read(place: Path) -> None:
 
     async def use(backend: EmbeddedBackend) -> tuple[bool, str]:
         agent = Agent(backend.build(), tools=[look_up])
+        await backend.describe()  # loads the file; the next line waits for that no longer than a page may
         able = (await backend.capabilities()).tools
         return able, (await agent.run("What is wrong with press 7?")).output
 

@@ -20,6 +20,7 @@ from andon.core.telemetry import Health, Metrics
 from andon.ingest.sources.otlp_logs import severity_reader
 from support.intake import KeptFeed
 from support.otlp_requests import record, request
+from support.patience import PATIENCE
 
 OTLP = {"Content-Type": "application/x-protobuf"}
 BATCH = request([record("a"), record("a"), record("b", time=0)]).SerializeToString()
@@ -94,7 +95,7 @@ async def test_a_broker_that_is_away_and_a_start(site: Site, path: str, body: by
 
 async def test_who_waits_holds_up_nobody_else(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request beyond the window waits for room; the next one is told at once that the stream takes nothing."""
-    monkeypatch.setattr(engine, "PATIENCE", 5.0)
+    monkeypatch.setattr(engine, "PATIENCE", PATIENCE)
     site.feed.hold()
     first = asyncio.create_task(site.post("/v1/logs", BATCH, OTLP))
     for _ in range(20):

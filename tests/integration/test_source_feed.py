@@ -26,6 +26,7 @@ from andon.ingest.sources.heard import IMPORTED_HEADER, Heard, Place
 from andon.ingest.sources.outlet import WINDOW, WINDOW_BYTES, Outlet
 from support.bus import client, run, running_broker, until
 from support.intake import kept_outlet
+from support.patience import PATIENCE
 
 
 class _Way(NamedTuple):
@@ -94,7 +95,7 @@ def test_every_log_is_stored_once_though_the_broker_is_killed(tmp_path: Path) ->
             assert not way.outlet._idle.is_set()
             async with way.back():
                 await putting
-                await asyncio.wait_for(way.outlet.settled(), 60)
+                await asyncio.wait_for(way.outlet.settled(), PATIENCE)
             assert len(lost) < len(promises) == 5_000
             outcomes = [one.result() for one in promises]
             assert {one.refused for one in outcomes} == {None}
@@ -147,7 +148,7 @@ def test_what_is_on_its_way_ends_with_the_feed(tmp_path: Path) -> None:
             promises = [await way.outlet.put(Heard(f"Belt {n} slips")) for n in range(10)]
             await way.feed.close()
             await way.feed.close()
-            await asyncio.wait_for(way.outlet.settled(), 5)
+            await asyncio.wait_for(way.outlet.settled(), PATIENCE)
             assert all(one.cancelled() for one in promises)
             assert (way.outlet.counts.taken, way.outlet.counts.refused) == (0, {})
             await way.nc.close()
@@ -199,7 +200,7 @@ def test_a_place_that_nobody_takes_goes_to_the_next(monkeypatch: pytest.MonkeyPa
         await until(lambda: len(outlet._waiting) == 2, "two that wait")
         first.add_done_callback(lambda _: second.cancel())  # behind the outlet's own, before the one that waits goes on
         feed.release()
-        await asyncio.wait_for(third, 5)
+        await asyncio.wait_for(third, PATIENCE)
         await outlet.settled()
         assert second.cancelled()
         assert [one["message"] for one in feed.logs] == ["first", "third"]

@@ -53,8 +53,8 @@ class App:
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[App, int]]:
-    """The app and its port, with deadlines of moments."""
-    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 0.3)
+    """The app and its port, with deadlines of moments but for heads, which a busy machine may read late."""
+    monkeypatch.setattr(http_connection, "HEAD_SECONDS", PATIENCE)
     monkeypatch.setattr(http_connection, "BODY_SECONDS", 0.3)
     monkeypatch.setattr(http_connection, "STALL_SECONDS", 0.3)
     monkeypatch.setattr(http_connection, "CONNECTIONS", 4)
@@ -134,9 +134,12 @@ def drip(client: socket.socket, pieces: bytes) -> bytes:
     return got
 
 
-def test_a_head_that_does_not_come_whole_is_told_and_ended(served: tuple[App, int]) -> None:
+def test_a_head_that_does_not_come_whole_is_told_and_ended(
+    served: tuple[App, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At once, after an answer on the same connection, and where bytes keep coming."""
     _, port = served
+    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 1.0)
     with connected(port, b"GET / HTTP/1.1\r\nHost: loc") as client:
         said = rest(client)
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -150,8 +153,11 @@ def test_a_head_that_does_not_come_whole_is_told_and_ended(served: tuple[App, in
     assert answered(port)
 
 
-def test_a_connection_without_a_byte_ends_without_a_word(served: tuple[App, int]) -> None:
+def test_a_connection_without_a_byte_ends_without_a_word(
+    served: tuple[App, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Browsers open some ahead of need."""
+    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 0.3)
     with connected(served[1]) as client:
         assert rest(client) == b""
 
@@ -180,11 +186,10 @@ def test_a_client_that_does_not_read_its_answer_is_ended(served: tuple[App, int]
 
 
 def test_clients_that_only_hold_connections_make_room_for_others(
-    served: tuple[App, int], monkeypatch: pytest.MonkeyPatch
+    served: tuple[App, int],
 ) -> None:
     """Many times as many as there are places; the one that waits longest goes first."""
     _, port = served
-    monkeypatch.setattr(http_connection, "HEAD_SECONDS", PATIENCE)
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(connected(port, b"GET / HT")) for _ in range(40)]
         assert answered(port)

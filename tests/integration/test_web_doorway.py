@@ -14,6 +14,7 @@ from andon.app.web.doorway import Doorway, Vitals
 from andon.app.web.guard import HostNames
 from andon.app.web.head import HeadAsGet
 from andon.core.telemetry import Health, Metrics
+from support.patience import PATIENCE
 
 
 async def _nothing() -> None:
@@ -31,7 +32,7 @@ class Site:
         metrics, hosts = Metrics(), HostNames("127.0.0.1")
 
         def make() -> Any:
-            assert self.go.wait(30)
+            assert self.go.wait(PATIENCE)
             self.made += 1
             self.threads.add(threading.get_ident())
             if self.fail:
@@ -101,7 +102,7 @@ def test_what_stands_behind_is_made_once_and_off_the_loop() -> None:
         site = Site()
         site.go.clear()
         asking = [asyncio.create_task(site.ask(path)) for path in ("/nowhere", "/elsewhere")]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert (await site.ask("/healthz"))[0] == 200
         assert not any(one.done() for one in asking)
         asking[0].cancel()  # who leaves takes nothing from the other

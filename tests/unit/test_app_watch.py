@@ -68,6 +68,7 @@ class Broker:
 
 async def test_who_asks_gets_what_was_just_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many questions are one look; a change, or time, makes it another."""
+    monkeypatch.setattr(watch, "FRESH", PATIENCE)
     async with pipeline(tmp_path) as p:
         broker = Broker()
         seen = watch.Watch(broker.look, p.store, p.health, broker=lambda: None)

@@ -14,6 +14,7 @@ import pytest
 from andon.core.models import PictureReference
 from andon.ingest.pictures.intake import PictureLimits, checked
 from support.commands import Commands
+from support.patience import PATIENCE
 from support.pictures import BLUE, picture
 from support.store_data import a_log, opened
 
@@ -96,7 +97,7 @@ def test_a_colour_terminal_gets_a_drawing_of_twenty_lines_at_most(andon: Command
             pass
         finally:
             os.close(main)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     lines = [line for line in out.decode().splitlines() if "▀" in line]
     assert "38;2;200;30;30" in lines[0]
     assert 10 < len(lines) <= 40

@@ -12,6 +12,7 @@ import pytest
 
 from andon.app.systemd import BEAT, Systemd
 from andon.core.telemetry import Health
+from support.patience import PATIENCE
 
 
 class Listener:
@@ -24,7 +25,7 @@ class Listener:
 
     async def hear(self) -> dict[str, str]:
         """The next message."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             text = (await asyncio.get_running_loop().sock_recv(self.socket, 4096)).decode()
         return dict(line.split("=", 1) for line in text.splitlines())
 

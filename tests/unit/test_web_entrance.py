@@ -17,6 +17,7 @@ from andon.app.web.page.addresses import own_address, own_page, root_of
 from andon.app.web.people import Person, Role
 from andon.app.web.waits import FORGOTTEN_AFTER, KEYS, Waits
 from andon.core.errors import StoreUnavailable
+from support.patience import PATIENCE
 
 OTTO = Person("Otto", Role.OPERATOR, "c5rf", logged_in=True)
 
@@ -58,7 +59,7 @@ async def asked(app: Any, *body: bytes, method: str = "GET", path: str = "/x", *
     listed = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "raw_path": path.encode()}
     scope |= {"query_string": b"", "headers": listed}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await app(scope, receive, send)
     return sent
 
