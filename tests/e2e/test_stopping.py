@@ -10,7 +10,12 @@ from support.service import log, ollama, running, until
 
 def test_an_orderly_restart_repeats_no_question(tmp_path: Path) -> None:
     """SIGTERM in the middle of a call: it is answered before the end, and the next start asks for the others only."""
-    with ollama(tmp_path) as model, running(tmp_path, PROVIDER="OLLAMA", OLLAMA_HOST=model.url) as andon:
+    with (
+        ollama(tmp_path) as model,
+        running(tmp_path, start=False, PROVIDER="OLLAMA", OLLAMA_HOST=model.url) as andon,
+    ):
+        andon.constants |= {"andon.app.service.ANSWERED_WITHIN": PATIENCE, "andon.app.lifetime.STOP_WITHIN": PATIENCE}
+        andon.start()
         model.hold()
         andon.publish(log("Spindle drive over temperature"), log("No vacuum at the gripper of robot 7"))
         until(lambda: model.calls == 1, "the first call")

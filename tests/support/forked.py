@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
+import importlib
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,18 +118,20 @@ def start(
     output: Path,
     errors: Path | None = None,
     given: str = os.devnull,
+    constants: Mapping[str, float] | None = None,
 ) -> Forked:
     """Run ``andon ARGUMENTS`` in the directory ``place``.
 
     What it writes is added to the file ``output``, what it complains of to ``errors`` where that is another; ``given`` is
-    the file that it reads as its standard input.
+    the file that it reads as its standard input. ``constants`` of modules, by their full names, have other values there.
     """
     global _forker
     assert can_fork(environment)
     if _forker is None or _forker.of != os.getpid() or _forker.process.poll() is not None:
         _forker = _Forker()
     files = [given, str(output), str(errors or output)]
-    return _forker.fork({"arguments": arguments, "environment": environment, "place": str(place), "files": files})
+    request = {"arguments": arguments, "environment": environment, "place": str(place), "files": files}
+    return _forker.fork({**request, "constants": dict(constants or {})})
 
 
 def run(
@@ -209,7 +213,9 @@ def _tell(ends: dict[int, socket.socket]) -> None:
                 end.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _become(arguments: list[str], environment: dict[str, str], place: str, files: list[str]) -> None:
+def _become(
+    arguments: list[str], environment: dict[str, str], place: str, files: list[str], constants: dict[str, float]
+) -> None:
     """What an interpreter of its own would have begun with."""
     os.environ.clear()
     os.environ.update(environment)
@@ -223,11 +229,13 @@ def _become(arguments: list[str], environment: dict[str, str], place: str, files
     if environment.get("PYTHONFAULTHANDLER"):
         faulthandler.enable()
     sys.argv = ["andon", *arguments]
+    for name, value in constants.items():
+        module, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(module), constant, value)
 
 
 if __name__ == "__main__":
     import gc
-    import importlib
 
     from andon.explain.playbook import bundled_playbook
 

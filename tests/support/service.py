@@ -74,15 +74,18 @@ class Andon:
         }
         self.process: subprocess.Popen[bytes] | Forked | None = None
         self.log_path = place / "andon.log"
+        #: Constants of modules, by their full names, that are others in the service: deadlines that a busy machine misses.
+        self.constants: dict[str, float] = {}
 
     def start(self, *, ready: bool = True, fresh: bool = False) -> None:
         """Start the service, and wait until it is ready unless told otherwise; ``fresh`` by an interpreter of its own."""
         if fresh or not can_fork(self.environment):
+            assert not self.constants, "an interpreter of its own has its own"
             with self.log_path.open("ab") as log:
                 command = [sys.executable, "-m", "andon", "run"]
                 self.process = subprocess.Popen(command, env=self.environment, cwd=self.place, stdout=log, stderr=log)
         else:
-            self.process = forked.start(["run"], self.environment, self.place, self.log_path)
+            self.process = forked.start(["run"], self.environment, self.place, self.log_path, constants=self.constants)
         if ready:
             self.until(self._is_up, "readiness")
 
