@@ -63,8 +63,8 @@ def test_an_answer_is_text_with_citations_that_open(browser: Browser, site: str,
     model.script(Answer(text=HOSTILE))
     with opened(browser, f"{site}ask", width=360, theme="dark") as one:
         page = one.page
-        put(page, "what stopped packing line 2 today?")
-        answer = page.get_by_role("article", name="what stopped packing line 2 today?")
+        put(page, "what stopped packing line 2 in the last 2 hours?")
+        answer = page.get_by_role("article", name="what stopped packing line 2 in the last 2 hours?")
         expect(answer).to_contain_text("From the model deepseek-r1:1.5b (OLLAMA)")
         expect(answer).to_contain_text("Searched: from ")
         words = answer.locator(".words")

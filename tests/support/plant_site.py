@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from support.plant_week import fill
 from support.service import Andon
 
-#: The zone of the plant, and how long its shift works when it is looked at, in hours: the same at any time of day.
-ZONE, WORKED = "Europe/Berlin", 7.5
+#: The zone of the plant, and how long its shift works when it is looked at, in hours: the same at any time of day, and
+#: on every day, because the zone has no summer time.
+ZONE, WORKED = "Africa/Lagos", 7.5
 
 
 def _shifts(now: float) -> str:
