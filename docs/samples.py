@@ -58,6 +58,8 @@ PLACE = "/home/service/andon"
 #: Seconds until the service is ready, a command has ended, or the logs are explained; between two looks; and of silence
 #: behind what a service says at its start.
 PATIENCE, LOOK_EVERY, SILENCE = 60.0, 0.02, 0.3
+#: How the last line begins that it says at its start.
+GREETED = "Try: "
 #: What is waited for behind each line, so that the next one finds it all.
 SETTLED = (
     "(SELECT count(*) FROM analyses WHERE status IN ('pending', 'leased')) = 0 "
@@ -263,6 +265,7 @@ class Site:
         try:
             heard = Hearing(terminal)
             self.wait(lambda: self._came_up(heard), "the service is ready")
+            self.wait(lambda: self._lives(heard) and GREETED in heard.text, "the service greets")
             heard.until_silent()
             yield _greeting(self._shown(heard.text))
         finally:
@@ -320,9 +323,12 @@ class Site:
         return process, terminal
 
     def _came_up(self, heard: Hearing) -> bool:
+        return self._lives(heard) and self._is_ready()
+
+    def _lives(self, heard: Hearing) -> bool:
         if not heard.a_moment():
             raise SystemExit(f"samples: the service ended: {heard.text}")
-        return self._is_ready()
+        return True
 
     def _is_ready(self) -> bool:
         try:

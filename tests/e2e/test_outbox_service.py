@@ -76,7 +76,8 @@ def test_what_another_process_approves_is_executed(andon: Andon, tickets: Ticket
     assert andon.get("/readyz")[0] == 200
     andon.until(lambda: _status(andon, two) is ActionStatus.DONE, "done after all")
     andon.until(lambda: not _remark(andon), "no remark")
-    assert 'andon_actions_total{outcome="done",target="plant"} 2.0' in andon.get("/metrics")[1]
+    counted = 'andon_actions_total{outcome="done",target="plant"} 2.0'
+    andon.until(lambda: counted in andon.get("/metrics")[1], "the count of both")
     assert andon.stop() == 0
 
 

@@ -105,7 +105,8 @@ def test_what_others_do_to_our_own_broker_is_put_right(tmp_path: Path) -> None:
             andon.publish(log(f"Conveyor {number} blocked"))
             andon.until(lambda number=number: andon.count() == number + 1, "the log")  # type: ignore[misc]
         assert andon.get("/readyz")[0] == 200
-        assert 'andon_broker_put_back_total{setting="sealed"} 1.0' in andon.get("/metrics")[1]
+        counted = 'andon_broker_put_back_total{setting="sealed"} 1.0'
+        andon.until(lambda: counted in andon.get("/metrics")[1], "the count of it")
 
 
 def test_what_others_do_to_their_broker_is_told(tmp_path: Path) -> None:

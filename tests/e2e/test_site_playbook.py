@@ -37,8 +37,8 @@ def test_the_first_rule_of_the_page_answers_and_a_new_one_is_read(tmp_path: Path
         )
         (rules / "line4.yaml").write_text(more + "- id: broken-rule\n")
         andon.until(lambda: "andon_playbook_rules 2.0" in andon.get("/metrics")[1], "the second rule")
-        assert "andon_playbook_problems 1.0" in andon.get("/metrics")[1]
-        assert "line4.yaml, line" in andon.log()
+        andon.until(lambda: "andon_playbook_problems 1.0" in andon.get("/metrics")[1], "the count of what is wrong")
+        andon.until(lambda: "line4.yaml, line" in andon.log(), "word of it")
         andon.publish(log("Labeller: glue too cold"))
         rows = andon.until(lambda: andon.sql(ANSWER, "Labeller: glue too cold"), "the second rule's answer")
         assert rows[0][0] == "labeller-glue-cold (rules/line4.yaml)"
