@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from rich.markup import render
 
 from andon.app.cli.command_table import COMMANDS, FORMER_NAMES, load
 from support.commands import Commands
+from support.environment import plain_environment
+from support.patience import PATIENCE
 from support.shift import fill
 
 #: What typer and pydantic call types and bounds, and what no user knows of.
@@ -54,6 +59,24 @@ def test_commands_stand_in_panels_the_most_used_first(tmp_path: Path, capsys: py
     listed = re.findall(r"^│ (\w+)", shown, re.MULTILINE)
     assert [name for name in listed if name in {**COMMANDS, **FORMER_NAMES}] == list(COMMANDS)
     assert FOREIGN.findall(shown) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [("--help", 0), ("", 0), ("problems show --help", 0), ("version", 0), ("sources", 0), ("nonsense", 2)],
+)
+def test_a_reader_that_leaves_is_no_mistake(tmp_path: Path, arguments: str, status: int) -> None:
+    """As in `andon --help | head -1`: quiet; what was wrong with the command itself stays wrong."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "andon", *arguments.split()]
+    environment = {**plain_environment(), "ANDON_DATA_DIR": str(tmp_path / "data"), "ANDON_HTTP_PORT": "9"}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, stdout=write, stderr=write if status else subprocess.PIPE,
+        timeout=PATIENCE, check=False, text=True,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, "Traceback" in (done.stderr or "")) == (status, False)
 
 
 def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
