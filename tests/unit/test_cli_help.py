@@ -88,6 +88,17 @@ def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixt
     ("arguments", "sentence"),
     [
         (("show", "abc"), "'ID': write a whole number, not 'abc'"),
+        (("show", "abc"), "(the id of the log, as `andon logs` lists it)"),
+        (("ack", "abc"), "(the id of an alarm, as `andon alarms active` shows it)"),
+        (
+            ("problems", "abc"),
+            "'abc'. A number names the problem, as in `andon problems 12`; `andon problems` lists them",
+        ),
+        (("actions", "press"), "`andon actions` lists them"),
+        (("rejects", "x"), "A number names the message"),
+        (("problems", "shwo"), "Did you mean 'show'?  "),
+        (("logs", "5"), "`andon show ID` shows one log"),
+        (("resolve",), "andon resolve [OPTIONS] PROBLEM\n"),
         (("show", "0"), "'ID': write 1 or more, not '0'"),
         (("logs", "--limit", "20000"), "write 10000 or less, not '20000'"),
         (("eval", "--min-category", "much"), "write a number, not 'much'"),

@@ -126,7 +126,9 @@ def show_command(
 
 @app.command("retry")
 def retry_command(
-    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
+    reject_ids: Annotated[
+        list[int] | None, id_argument("[ID]", "Ids of the messages, as `andon rejects` lists them.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Send all again that were not sent again yet.")] = False,
 ) -> None:
     """Send messages again, byte for byte, for example after an update that understands them.
@@ -140,7 +142,9 @@ def retry_command(
 
 @app.command("delete")
 def delete_command(
-    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
+    reject_ids: Annotated[
+        list[int] | None, id_argument("[ID]", "Ids of the messages, as `andon rejects` lists them.")
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="TIME", help="Delete messages older than this: 30d, 12 hours.")
     ] = None,
