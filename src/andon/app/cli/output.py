@@ -23,6 +23,7 @@ from andon.app.cli.cells import shown_time as shown_time
 from andon.app.cli.listing import WIDE as WIDE
 from andon.app.cli.listing import Listing
 from andon.core.lengths import read_seconds
+from andon.core.models import rung_words
 from andon.core.moments import told
 from andon.core.own_log import configure_logging
 from andon.core.settings import whereabouts
@@ -184,7 +185,7 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
         return {"pending": "waiting", "leased": "being asked", "failed": "failed", "refused": "refused"}.get(
             status or "", "-"
         )
-    return f"{rung} (provisional)" if provisional else rung
+    return f"{rung_words(rung)} (provisional)" if provisional else rung_words(rung)
 
 
 def span_seconds(value: str, option: str) -> float:
