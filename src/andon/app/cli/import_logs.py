@@ -137,7 +137,7 @@ class _Command:
             self._settings.encoding,
             lambda sequence, until, prefix: ids_since(connection, sequence, until, prefix),
             await _end(connection),
-            followed=await asyncio.to_thread(self._followed),
+            **await asyncio.to_thread(self._positions),
             again=self._again,
         )
         away = watch_broker(connection, _say_away, lambda: errors.print("The broker is back."))
@@ -186,11 +186,15 @@ class _Command:
                 )
             yield ledger
 
-    def _followed(self) -> dict[tuple[int, int], Position]:
-        if not self._settings.files:
-            return {}
+    def _positions(self) -> dict[str, dict[tuple[int, int], Position]]:
+        """Of files that are followed, and of those that no table means any more."""
         book = file_positions.load(self._settings.data_dir / file_positions.PLACE)
-        return {one.identity: one for one in book.files}
+        tables = {file_positions.table_key(table.paths) for table in self._settings.files}
+        found: dict[str, dict[tuple[int, int], Position]] = {"followed": {}, "released": {}}
+        for one in book.files:
+            kept = one.table in tables if one.table else bool(tables)
+            found["followed" if kept else "released"][one.identity] = one
+        return found
 
     def _say_only(self, preview: Preview) -> None:
         if self._as_json:
@@ -215,6 +219,8 @@ class _Command:
 def _sentence(done: list[Imported], logs: int, size: int, seconds: float) -> str:
     rate = f" ({shown_size(size)}, {logs / max(seconds, 0.001):,.0f} logs/s)" if logs else ""
     said = [f"{counted(logs, 'log')} imported{rate}"]
+    if before := sum(one.stored_before for one in done):
+        said.append(f"{counted(before, 'log')} of a followed file skipped, stored before (--again imports them)")
     for outcome, text in (
         ("known", "imported before"),
         ("grown", "grown since the last import: the new part was imported"),
