@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from andon.app.broker_client import open_feed, watch_broker
 from andon.app.cli.filters import Json
 from andon.app.cli.import_preview import Preview, foretold
-from andon.app.cli.output import command_settings, errors, plain, print_json, print_outcome
+from andon.app.cli.output import command_settings, errors, plain, print_json, print_outcome, warn_of_other_broker
 from andon.app.cli.send import line_rules, place_subject
 from andon.bus.stored_ids import ids_since, stream_end
 from andon.core.errors import AndonError, BrokerError, ConfigError
@@ -121,6 +121,7 @@ class _Command:
             return
         started = time.monotonic()
         async with open_feed(self._settings, "andon import") as (feed, connection):
+            warn_of_other_broker(self._settings)
             with self._open_ledger() as ledger:
                 done = await self._import(ledger, feed, connection)
         self._say(done, preview, time.monotonic() - started)

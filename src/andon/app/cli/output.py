@@ -99,6 +99,16 @@ def command_settings(**overrides: Any) -> Settings:
     return load_settings(whereabouts.find(), **overrides)
 
 
+def warn_of_other_broker(settings: Settings) -> None:
+    """Say where the broker at our port is that of a service with other data: what is sent is not stored here."""
+    place = whereabouts.other_data_at("ANDON_NATS_PORT", settings.nats_port, settings.data_dir)
+    if place is not None and settings.embedded_broker:
+        from andon.app.running_service import OTHER_REMEDY, others_data  # rarely needed
+
+        service = f"the service whose broker answers at port {settings.nats_port}"
+        errors.print(plain(f"Careful: {service} {others_data(place, settings)}: {OTHER_REMEDY}"), soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """``value`` as indented JSON on standard output, its moments as text."""
     write_json(msgspec.json.format(msgspec.json.encode(told(value), enc_hook=str), indent=2))

@@ -25,6 +25,7 @@ from andon.app.cli.output import (
     print_outcome,
     shown_time,
     user_name,
+    warn_of_other_broker,
 )
 from andon.app.cli.patience import waiting
 from andon.app.cli.shapes import Group
@@ -198,6 +199,7 @@ async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         with waiting("Connecting to the broker"):
             publisher = await stack.enter_async_context(open_publisher(settings, "andon rejects"))
+        warn_of_other_broker(settings)
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)
