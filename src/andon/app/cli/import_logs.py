@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 #: Where the ledger of a user lies who cannot write the data directory, or has none here.
 OWN_LEDGER = Path("andon") / "imports.db"
+Positions = dict[tuple[int, int], Position]
 
 
 class ImportFailed(AndonError):
@@ -130,6 +131,7 @@ class _Command:
             raise ImportFailed(f"{counted(len(failed), 'file')} not imported; the first: {failed[0].reason}")
 
     async def _import(self, ledger: Ledger, feed: Feed, connection: BusConnection) -> list[Imported]:
+        followed, released = await asyncio.to_thread(self._positions)
         importer = Importer(
             ledger,
             Outlet("import", feed, Metrics(), Health()),
@@ -138,7 +140,8 @@ class _Command:
             self._settings.encoding,
             lambda sequence, until, prefix: ids_since(connection, sequence, until, prefix),
             await _end(connection),
-            **await asyncio.to_thread(self._positions),
+            followed=followed,
+            released=released,
             again=self._again,
         )
         away = watch_broker(connection, _say_away, lambda: errors.print("The broker is back."))
@@ -187,15 +190,16 @@ class _Command:
                 )
             yield ledger
 
-    def _positions(self) -> dict[str, dict[tuple[int, int], Position]]:
+    def _positions(self) -> tuple[Positions, Positions]:
         """Of files that are followed, and of those that no table means any more."""
         book = file_positions.load(self._settings.data_dir / file_positions.PLACE)
         tables = {file_positions.table_key(table.paths) for table in self._settings.files}
-        found: dict[str, dict[tuple[int, int], Position]] = {"followed": {}, "released": {}}
+        followed: Positions = {}
+        released: Positions = {}
         for one in book.files:
             kept = one.table in tables if one.table else bool(tables)
-            found["followed" if kept else "released"][one.identity] = one
-        return found
+            (followed if kept else released)[one.identity] = one
+        return followed, released
 
     def _say_only(self, preview: Preview) -> None:
         if self._as_json:

@@ -147,13 +147,13 @@ class FollowedFile:
                 position.offset = end
                 moved = True
         while self._marks:
-            generation, *mark = self._marks[0]
+            generation, end, size, digest = self._marks[0]
             position = self._of(generation)
-            if position is not None and position.offset < mark[0]:
+            if position is not None and position.offset < end:
                 break
             self._marks.popleft()
             if position is not None:
-                position.tail_at, position.tail_size, position.tail = mark
+                position.tail_at, position.tail_size, position.tail = end, size, digest
         return moved
 
     def finished(self) -> list[Position]:
