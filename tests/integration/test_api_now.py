@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from andon.core.times import stored
 from support.alarm_logs import T0, cleared, raised, store_events
 from support.api import Client, served
+from support.store_data import a_log, opened
 
 
 @pytest.fixture
@@ -54,3 +57,23 @@ def test_it_takes_no_parameter(ask: Client) -> None:
     answer = ask("/api/now", limit=3)
     assert answer.status == 400
     assert answer.json["detail"] == "there is no parameter 'limit' here: /openapi.json lists those there are"
+
+
+def test_hosts_are_listed_up_to_a_limit(tmp_path: Path) -> None:
+    """By name, and the answer says that there are more."""
+
+    async def fill() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            now = stored(time.time())
+            await store.record([a_log(n, hostname=f"h{n}", timestamp=now) for n in (1, 2, 3)], [])
+
+    asyncio.run(fill())
+    with served(tmp_path / "agent.db") as port:
+        client = Client(port)
+        every, first = client("/api/sources").json, client("/api/sources", limit=2).json
+        refused = client("/api/sources", limit=10_001)
+        client.close()
+    assert ([row["host"] for row in every["items"]], every["notes"]) == (["h1", "h2", "h3"], [])
+    assert [row["host"] for row in first["items"]] == ["h1", "h2"]
+    assert first["notes"] == ["only the first 2 are listed: ask with a larger limit"]
+    assert (refused.status, refused.json["detail"]) == (400, "limit: write 10000 or less")

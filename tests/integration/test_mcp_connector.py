@@ -171,8 +171,8 @@ async def test_reading_tools_are_listed_and_called(desk: McpDesk) -> None:
     assert await reader.look(tool="search_notes", arguments='{"text": "pump"}') == "pump P3 was replaced"
     with pytest.raises(ActionRefused, match=r"notes, tool fail_note: .*there is no field x"):
         await reader.look(tool="fail_note", arguments='{"text": "x"}')
-    for wrong in ("[1]", "{", "x" * 10):
-        with pytest.raises(ActionRefused, match="the arguments are not a JSON object"):
+    for wrong in ("[1]", "{", "x" * 10, '{"text": NaN}', '{"most": 1e999}'):
+        with pytest.raises(ActionRefused, match=r"notes: (the arguments are not (a )?JSON|a number is inf)"):
             await reader.look(tool="search_notes", arguments=wrong)
     (named,) = connector_at(desk, read_tools=["count_notes"]).readers()
     assert "count_notes" in named.description

@@ -38,6 +38,8 @@ TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=30).map("".jo
         ("ht\u200btps://x.y", "https[:]//x.y"),
         ("http:\\\\x.y", "http[:]\\\\x.y"),
         ("_www.x.example_", "_www[.]x.example_"),
+        ("log in at a.evil.example/login now", "log in at a.evil[.]example/login now"),
+        ("evil.example:8443/a.exe", "evil[.]example:8443/a.exe"),
     ],
 )
 def test_an_address_is_no_link_any_more(told: str, shown: str) -> None:
@@ -53,6 +55,8 @@ def test_an_address_is_no_link_any_more(told: str, shown: str) -> None:
         "SV0401: V-ready off at 12:30:45",
         "tag DB1.DBX0.0 of /var/log/messages on press-07.plant.local:102",
         "profile:x, hotel:5",
+        "press-07.plant.example of 10.1.0.0/16, v1.2/3, I/O, and/or",
+        "/opt/app.old/agent.db, src/app.d2/x, C:\\app.old/x",
         "the www",
         "",
     ],
@@ -109,7 +113,7 @@ def test_a_body_has_no_lines_but_its_own(body: tuple[Section, ...]) -> None:
     assert "\n\n\n" not in told
 
 
-@pytest.mark.parametrize("piece", ["http:", "://", "www.", "a:/", "ms-", "data:"])
+@pytest.mark.parametrize("piece", ["http:", "://", "www.", "a:/", "ms-", "data:", "a.", "a.bc:1/", "a-"])
 def test_a_long_text_costs_linear_time(piece: str) -> None:
     """Nobody slows us down by a long line."""
     assert grows_like_a_line(lambda size: defanged(piece * size), 2_000)

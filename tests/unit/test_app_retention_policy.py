@@ -76,13 +76,13 @@ def test_no_two_rules_share_a_label(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        ('keep = "soon"', "ANDON_RETENTION, entry 1, keep=soon: 'soon' is not a length of time: write 90m"),
+        ('keep = "soon"', "[[retention]] entry 1 in andon.toml, keep=soon: 'soon' is not a length of time: write 90m"),
         ('keep = "0d"', "keep=0d: '0d' is out of range"),
         ('keep = "999999999y"', "a hundred years at most"),
-        ('severity = "DEBUG"', "ANDON_RETENTION, entry 1, keep is missing"),
+        ('severity = "DEBUG"', "[[retention]] entry 1 in andon.toml, keep is missing"),
         ('severity = "LOUD"\nkeep = "1d"', "severity, entry 1=LOUD: write 'DEBUG'"),
         ('severity = []\nkeep = "1d"', "severity: write at least 1 entry"),
-        ('servise = "x"\nkeep = "1d"', "ANDON_RETENTION, entry 1, servise: there is no such key"),
+        ('servise = "x"\nkeep = "1d"', "[[retention]] entry 1 in andon.toml, servise: there is no such key"),
         ('older_than = "yesterday"\nkeep = "none"', "older_than=yesterday: 'yesterday' is not a length of time"),
         ('older_than = "30d"\nkeep = "7d"', "older than 30d and keeps them for 7d"),
         ('pattern = 0\nkeep = "1d"', "pattern=0: write 1 or more"),
@@ -103,7 +103,9 @@ def test_a_wrong_rule_is_one_sentence(
 def test_a_rule_in_single_brackets_is_told_how_to_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """TOML reads it as a table by itself."""
     _written(tmp_path, monkeypatch, '[retention]\nkeep = "1d"\n')
-    with pytest.raises(ConfigError, match=r"ANDON_RETENTION .* write \[\[retention\]\], in double brackets"):
+    with pytest.raises(
+        ConfigError, match=r"^\[retention\] in andon.toml .* write \[\[retention\]\], in double brackets"
+    ):
         load_settings()
 
 

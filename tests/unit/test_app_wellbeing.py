@@ -11,6 +11,7 @@ import pytest
 
 from andon.app.wellbeing import Room, Signs, Wellbeing, troubles
 from andon.core.models import Standing, StreamState
+from andon.core.telemetry import Health
 from andon.explain.trust import ModelTrust
 from andon.insight.sources import Source
 from support.settings import settings_of
@@ -66,9 +67,16 @@ def test_the_worst_is_told_first() -> None:
 
 
 def test_a_full_disk_is_no_matter_of_figures() -> None:
-    """A quota fills where the disk has room: the database says so itself."""
-    full = "no disk space is left for the database /data/agent.db: free some; recording then continues automatically"
-    assert troubles(signs(health={"store": full}))[0].words == "disk full, nothing is recorded"
+    """A quota fills where the disk has room: the database says so itself, by a number and not by its words."""
+    locked = "the database /data/room 4/agent.db is locked: check that it has disk space"
+    assert troubles(signs(health={"store": locked}, full={"store"}))[0].words == "disk full, nothing is recorded"
+    assert troubles(signs(health={"store": locked}))[0].words == "database trouble"
+    health = Health()
+    health.report("store", locked, full=True)
+    health.report("broker", locked)
+    assert health.full == {"store"}
+    health.report("store", locked)
+    assert health.full == set()
 
 
 def test_a_site_without_a_model_lacks_none() -> None:

@@ -20,6 +20,8 @@ from andon.app.backup import archive, making, restoring
 from andon.app.backup.manifest import FORMAT, MANIFEST, Manifest, Part, StreamPart, decoded, encoded
 from andon.core.errors import AndonError, BackupError
 from andon.core.models import STREAM
+from andon.ingest.sources.alarm_memory import AlarmMemory, Remembered
+from andon.ingest.sources.heard import Heard
 from support import kept_databases
 from support.commands import Commands
 from support.mounts import small_disk
@@ -40,6 +42,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "data" / "sources" / "files.new").write_text("{")
     with contextlib.closing(sqlite3.connect(tmp_path / "data" / "sources" / "imports.db")) as connection:
         connection.executescript("CREATE TABLE contents (name TEXT); INSERT INTO contents VALUES ('night.log')")
+    (tmp_path / "data" / "mqtt").mkdir()
+    (tmp_path / "data" / "mqtt" / "c0ffee.json").write_text('{"press": 1}')
+    memory = AlarmMemory(tmp_path / "data" / "alarm-sources.db", "opcua")
+    memory.keep([("door", Remembered("active", Heard("Door open"), sure=True))])
+    memory.close()
     (tmp_path / ".env").write_text("API_KEY=geheim\n")
     (tmp_path / "andon.toml").write_text('site_name = "Graz"\n')
     return tmp_path
@@ -89,7 +96,8 @@ def test_a_backup_holds_the_site_and_no_secret(andon: Commands, site: Path) -> N
     assert file.parent == (site / "data" / "backups").absolute()
     assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)] == [0o600, 0o700]
     assert _names(file) == {
-        MANIFEST, "data/agent.db", "data/sources/files.json", "data/sources/imports.db", "site/runbooks/belt.md", "site/settings.json",
+        MANIFEST, "data/agent.db", "data/sources/files.json", "data/sources/imports.db", "data/mqtt/c0ffee.json",
+        "data/alarm-sources.db", "site/runbooks/belt.md", "site/settings.json",
         "site/andon.toml",
     }  # fmt: skip
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name], "something stayed behind"
@@ -125,12 +133,16 @@ def test_a_backup_is_put_back_at_another_place(andon: Commands, site: Path, tmp_
     assert (other / "data" / "sources" / "files.json").read_text() == "{}"
     with contextlib.closing(sqlite3.connect(other / "data" / "sources" / "imports.db")) as connection:
         assert connection.execute("SELECT name FROM contents").fetchall() == [("night.log",)]
+    assert (other / "data" / "mqtt" / "c0ffee.json").read_text() == '{"press": 1}'
+    memory = AlarmMemory(other / "data" / "alarm-sources.db", "opcua")
+    assert memory.load()["door"].clear == Heard("Door open")
+    memory.close()
     assert (other / "runbooks" / "belt.md").read_text() == "# Belt\n"
     assert (other / "data" / "restored-settings" / "andon.toml").read_text() == 'site_name = "Graz"\n'
     assert stat.S_IMODE((other / "data" / "agent.db").stat().st_mode) == 0o600
     assert done.aside == []
     assert {path.name for path in (other / "data").iterdir()} == {
-        "agent.db", "agent.db.lock", "sources", "restored-settings",
+        "agent.db", "agent.db.lock", "sources", "mqtt", "alarm-sources.db", "restored-settings",
     }  # fmt: skip
 
 
@@ -151,6 +163,7 @@ def test_what_is_there_is_moved_aside_and_asked_about(andon: Commands, site: Pat
     assert "later" not in str(_rows(site / "data" / "agent.db"))
     assert "later" in str(_rows(aside / "agent.db"))
     assert (aside / "sources" / "files.json").exists()
+    assert {"mqtt", "alarm-sources.db"} <= {path.name for path in aside.iterdir()}
     assert (site / "data" / "jetstream" / "jetstream").is_dir(), "the backup had no streams to put in its place"
 
 

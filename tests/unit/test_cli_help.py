@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from rich.markup import render
 
 from andon.app.cli.command_table import COMMANDS, FORMER_NAMES, load
 from support.commands import Commands
+from support.environment import plain_environment
+from support.patience import PATIENCE
 from support.shift import fill
 
 #: What typer and pydantic call types and bounds, and what no user knows of.
@@ -56,6 +61,24 @@ def test_commands_stand_in_panels_the_most_used_first(tmp_path: Path, capsys: py
     assert FOREIGN.findall(shown) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [("--help", 0), ("", 0), ("problems show --help", 0), ("version", 0), ("sources", 0), ("nonsense", 2)],
+)
+def test_a_reader_that_leaves_is_no_mistake(tmp_path: Path, arguments: str, status: int) -> None:
+    """As in `andon --help | head -1`: quiet; what was wrong with the command itself stays wrong."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "andon", *arguments.split()]
+    environment = {**plain_environment(), "ANDON_DATA_DIR": str(tmp_path / "data"), "ANDON_HTTP_PORT": "9"}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, stdout=write, stderr=write if status else subprocess.PIPE,
+        timeout=PATIENCE, check=False, text=True,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, "Traceback" in (done.stderr or "")) == (status, False)
+
+
 def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     andon = Commands(tmp_path, capsys)
     assert andon("--version").out == andon("version").out
@@ -65,6 +88,17 @@ def test_the_version_is_an_option_too(tmp_path: Path, capsys: pytest.CaptureFixt
     ("arguments", "sentence"),
     [
         (("show", "abc"), "'ID': write a whole number, not 'abc'"),
+        (("show", "abc"), "(the id of the log, as `andon logs` lists it)"),
+        (("ack", "abc"), "(the id of an alarm, as `andon alarms active` shows it)"),
+        (
+            ("problems", "abc"),
+            "'abc'. A number names the problem, as in `andon problems 12`; `andon problems` lists them",
+        ),
+        (("actions", "press"), "`andon actions` lists them"),
+        (("rejects", "x"), "A number names the message"),
+        (("problems", "shwo"), "Did you mean 'show'?  "),
+        (("logs", "5"), "`andon show ID` shows one log"),
+        (("resolve",), "andon resolve [OPTIONS] PROBLEM\n"),
         (("show", "0"), "'ID': write 1 or more, not '0'"),
         (("logs", "--limit", "20000"), "write 10000 or less, not '20000'"),
         (("eval", "--min-category", "much"), "write a number, not 'much'"),

@@ -42,6 +42,17 @@ def test_no_line_is_wider_than_its_terminal_and_each_row_begins_with_its_id(
     assert not any(sign in line for line in lines for sign in "\x1b\n\t")
 
 
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_a_reason_is_never_cut_off(width: int) -> None:
+    """It wraps below its row, under the second column, where it does not fit beside the others."""
+    why = "Ollama does not answer at http://127.0.0.1:9: " + "start it, or set OLLAMA_HOST to where it runs. " * 4
+    rows = [(1, 2, When(1.7e9, "UTC"), "press", "Pump dry " * 9, why), (2, 2, When(1.7e9, "UTC"), "", "Door", "short")]
+    lines = [line.plain for line in Listing(NAMES, terminal(width), 1.7e9 + 60).lines(rows)]
+    assert max(map(cell_len, lines)) <= width
+    assert why.strip() in " ".join(" ".join(lines).split())
+    assert "Pump dry Pump dry Pump" in " ".join(lines)
+
+
 def test_a_pipe_has_a_word_for_each_cell_and_times_with_their_zone() -> None:
     """So that what takes lines apart finds the same columns in each."""
     pipe = Console(file=io.StringIO(), force_terminal=False)

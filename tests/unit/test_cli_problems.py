@@ -182,6 +182,9 @@ def test_resolve_makes_the_fix_the_explanation(andon: Commands) -> None:
     assert all("Bled the line" in row["analysis"] for row in logs)
     shown = andon("problems", "show", "1").out
     assert "by M. Brandt: Bled the line Cause: Air" in shown
+    assert "explanation: confirmed fix" in shown
+    for words in (shown, andon("problems").out, andon("logs").out):
+        assert not {"resolution", "fingerprint"} & set(words.split()), words
     assert andon("resolve", "2", "--fix", "Reset the breaker").status == 0
     assert 2 not in [row["pattern_id"] for row in andon("queue", "--json").json]
 

@@ -111,5 +111,5 @@ def test_wrong_rules_are_told(andon: Commands) -> None:
     (andon.data / "andon.toml").write_text('[[retention]]\nkeep = "soon"\n')
     found = andon("retention", "--run")
     assert found.status != 0
-    assert "entry 1, keep=soon" in found.err
+    assert "[[retention]] entry 1 in andon.toml, keep=soon" in found.err
     assert _logs(andon) == 20

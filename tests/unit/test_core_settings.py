@@ -66,14 +66,24 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
     [
         (
             '[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"',
-            "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' contains",
+            "[[files]] entry 1 in andon.toml, place={lin}/x: '{lin}/x' contains",
         ),
         ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "contains a { without the matching brace"),
-        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' contains"),
+        (
+            '[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"',
+            "[[mqtt]] entry 1 in andon.toml, place: '{x}' contains",
+        ),
         ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "contains {line} twice"),
         ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "not one of {site}, {area}"),
-        ('[[mqtt]]\nurl = "mqtt://h"', "ANDON_MQTT, entry 1, topics is missing"),
-        ('[[files]]\npaths = "/a.log"', "ANDON_FILES, entry 1, paths must be a list: write it in brackets"),
+        ('[[mqtt]]\nurl = "mqtt://h"', "[[mqtt]] entry 1 in andon.toml, topics is missing"),
+        ('[[files]]\npaths = "/a.log"', "[[files]] entry 1 in andon.toml, paths must be a list: write it in brackets"),
+        ('[[syslog]]\nsenders = ["a"]\n[[syslog]]\nport = 1', "[[syslog]] entry 2 in andon.toml, senders is missing"),
+        (
+            '[services."press-*"]\ncriticality = 11',
+            '[services."press-*"] in andon.toml, criticality=11: write 10 or less',
+        ),
+        ('[severities]\n"Prio7" = "LOUD"', "[severities] in andon.toml, Prio7=LOUD: write"),
+        ("code_patterns = [1]", "ANDON_CODE_PATTERNS, entry 1=1: write a text"),
         ("[[file]]", "unknown setting 'file'; did you mean files?"),
         ("qwertz = 1", "unknown setting 'qwertz'; docs/settings.md lists all of them"),
     ],
@@ -354,3 +364,16 @@ def test_what_is_no_encoding_of_texts_is_refused(encoding: str) -> None:
     """With the names that do."""
     with pytest.raises(ConfigError, match=r"ANDON_ENCODING.*not an encoding; use a name such as cp1252"):
         load_settings(encoding=encoding)
+
+
+def test_a_table_of_the_environment_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file says of the same setting does not count then, nor does it name the mistake."""
+    (tmp_path / "andon.toml").write_text('[[files]]\npaths = ["/a.log"]\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANDON_FILES", '[{"path": "/b.log"}]')
+    with pytest.raises(ConfigError, match=r"ANDON_FILES, entry 1, paths is missing"):
+        load_settings()
+    monkeypatch.delenv("ANDON_FILES")
+    (tmp_path / ".env").write_text('ANDON_FILES=[{"path": "/b.log"}]\n')
+    with pytest.raises(ConfigError, match=r"ANDON_FILES, entry 1, paths is missing"):
+        load_settings()

@@ -40,13 +40,16 @@ def test_lines_that_are_no_settings_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ('[jira]\nurl = "https://s3cr3t.example"', "ANDON_JIRA must be a list of tables: write [[jira]],"),
+        ('[jira]\nurl = "https://s3cr3t.example"', "[jira] in andon.toml must be a list of tables: write [[jira]],"),
         ('[mcp_servers]\nname = "a"', "write [[mcp_servers]], in double brackets, above each"),
         (
             '[[foundry]]\n[foundry.actions]\nname = "a"',
-            "ANDON_FOUNDRY, entry 1, actions must be a list of tables: write",
+            "[[foundry]] entry 1 in andon.toml, actions must be a list of tables: write",
         ),
-        ("[[jira]]\nserch_lag = 1", "ANDON_JIRA, entry 1, serch_lag: there is no such key; did you mean search_lag?"),
+        (
+            "[[jira]]\nserch_lag = 1",
+            "[[jira]] entry 1 in andon.toml, serch_lag: there is no such key; did you mean search_lag?",
+        ),
         (
             '[[foundry]]\n[[foundry.actions]]\nnam = "a"',
             "actions, entry 1, nam: there is no such key; did you mean name?",
@@ -54,7 +57,7 @@ def test_lines_that_are_no_settings_are_told(tmp_path: Path) -> None:
         ('[[notify]]\nto = ["x"]\nzzz = 1', "zzz: there is no such key; there are: about, area,"),
         (
             '[[notify]]\nto = ["x"]\nagent_proposals = "off"',
-            "ANDON_NOTIFY, entry 1, agent_proposals: there is no such key; agent_proposals is a separate setting: "
+            "[[notify]] entry 1 in andon.toml, agent_proposals: there is no such key; agent_proposals is a separate setting: "
             "write it above the first table of the file",
         ),
         ('[[email]]\n[email.lists]\nagent_proposals = "off"', "agent_proposals is a separate setting"),

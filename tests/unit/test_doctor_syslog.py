@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from andon.app.doctor import syslog_checks
+from andon.app.doctor.source_checks import sources
 from andon.app.doctor.syslog_checks import journald, syslog
 from andon.core.models import CheckResult
 from andon.core.settings.settings import load_settings
+from andon.ingest.sources.configured import without_effect
+from support.commands import Commands
 from support.ports import free_ports
 
 
@@ -98,3 +102,22 @@ def test_a_journal_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", "/nowhere")
     [found] = journald(settings)
     assert found.detail == "this machine has no journalctl"
+
+
+def test_what_has_no_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tables of senders without a port, names of units without the journal: by the doctor and with the sources."""
+    table = {"senders": ["press-*"], "site": "north"}
+    units = load_settings(syslog=[table], syslog_allow="10.0.0.0/8", journald_units="sshd.service")
+    said = [one for one in sources(units) if one.name == "sources"]
+    assert [(one.ok, one.detail, one.remedy) for one in said] == [
+        (
+            None,
+            "ANDON_SYSLOG_ALLOW, [[syslog]] has no effect, because no port for syslog is set",
+            "set syslog_udp_port, syslog_tcp_port or syslog_tls_port",
+        ),
+        (None, "ANDON_JOURNALD_UNITS has no effect, because the journal is not read", 'set journald = "on"'),
+    ]
+    assert list(without_effect(load_settings(syslog=[table], syslog_udp_port=-1))) == []
+    (port,) = free_ports(1)
+    listed = Commands(tmp_path, capsys, ANDON_HTTP_PORT=str(port), ANDON_SYSLOG=json.dumps([table]))("sources")
+    assert (listed.status, "[[syslog]] has no effect" in listed.err) == (0, True)

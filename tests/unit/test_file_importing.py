@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from andon.core.errors import ConfigError
 from andon.core.private_files import PRIVATE
-from andon.core.settings.sources.file_settings import LineRules
+from andon.core.settings.sources.file_settings import FollowedFiles, LineRules
 from andon.core.timestamps import TimeReader
-from andon.ingest.sources.files import import_ledger, importing
+from andon.ingest.sources.files import file_positions, import_ledger, importing
 from andon.ingest.sources.files.content import NotReadable, paths_of
 from andon.ingest.sources.files.file_positions import Position, digest_of
+from andon.ingest.sources.files.file_source import FileSource
 from andon.ingest.sources.files.import_ledger import Ledger, imported_up_to
 from andon.ingest.sources.files.importing import Imported, Importer
 from andon.ingest.sources.heard import IMPORTED_HEADER
@@ -190,6 +191,50 @@ async def test_what_is_followed_is_imported_up_to_where_that_began(tmp_path: Pat
     other.write_text("another\n")
     assert imported_up_to(tmp_path / "data" / import_ledger.PLACE, str(other)) == 0
     assert imported_up_to(tmp_path / "none.db", str(other)) == 0
+
+
+async def test_a_copy_of_what_was_followed_is_not_imported_again(tmp_path: Path) -> None:
+    """Packed, cut away by a rotation and longer by now; what only begins the same is imported whole."""
+    outlet, _ = kept_outlet()
+    (tmp_path / "log").mkdir()
+    log, old, packed, other = (tmp_path / name for name in ("log/a.log", "old.txt", "old.gz", "other.txt"))
+    text = "".join(f"{line}\n" for line in LINES).encode()
+    log.write_bytes(text)
+    table = FollowedFiles.model_validate({"paths": [str(tmp_path / "log" / "*.log")], "start": "beginning"})
+    source = FileSource([table], tmp_path / "data", PRIVATE, TimeReader(), "utf-8")
+    running = asyncio.create_task(source.run(outlet))
+    book = tmp_path / "data" / file_positions.PLACE
+
+    def saved() -> list[tuple[int, int]]:
+        return [(one.generation, one.offset) for one in file_positions.load(book).files]
+
+    await until(lambda: saved() == [(0, len(text))], "the file")
+    old.write_bytes(text + b"2026-10-02 09:00:00 only in the copy\n")
+    packed.write_bytes(gzip.compress(text))
+    other.write_bytes(text[:1500] + text[1500:].replace(b"line", b"mine"))
+    os.truncate(log, 0)
+    after = "2026-10-03 09:00:00 after the cut\n"
+    with log.open("a") as file:
+        file.write(after)
+    await until(lambda: saved() == [(1, len(after))], "what came after the cut")
+    running.cancel()
+    await asyncio.wait({running})
+
+    _, feed = kept_outlet()
+    positions = {one.identity: one for one in file_positions.load(book).files}
+    with a_ledger(tmp_path) as ledger:
+        one = importer(ledger, feed, followed=positions)
+        assert [(done.logs, done.stored_before) for done in [await one.take(str(packed))]] == [(0, len(LINES))]
+        assert told(await one.take(str(packed))) == ("known", 0)
+        assert told(await one.take(str(old))) == ("grown", 1)
+        assert (await one.take(str(other))).logs == len(LINES)
+        assert told(await one.take(str(log))) == ("followed", 0)
+        with log.open("a") as file:
+            file.write("2026-10-03 09:00:01 when nobody follows it any more\n")
+        done = await importer(ledger, feed, released=positions).take(str(log))
+        assert (done.logs, done.stored_before) == (1, 1)
+        assert (await importer(ledger, feed, again=True).take(str(packed))).logs == len(LINES)
+    assert texts(feed)[0] == "2026-10-02 09:00:00 only in the copy"
 
 
 async def test_what_cannot_be_read_is_told_and_what_is_no_text_is_counted(tmp_path: Path) -> None:

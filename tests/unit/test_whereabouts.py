@@ -16,13 +16,16 @@ from pathlib import Path
 import pytest
 
 from andon.app.cli.demo import demo_settings
+from andon.app.cli.output import warn_of_other_broker
 from andon.app.doctor.next_step import start_here
+from andon.app.running_service import NotRunning, Waking, ask
 from andon.core.errors import ConfigError
 from andon.core.settings import whereabouts
 from andon.core.settings.announcing import announced, said
 from andon.core.settings.settings import load_settings
 from support.commands import Commands
 from support.environment import plain_environment
+from support.ports import free_ports
 
 Place = Callable[[str], Path]
 
@@ -296,3 +299,32 @@ def test_doctor_says_first_what_to_do_here(machine: Path, monkeypatch: pytest.Mo
     assert step not in start_here(step)
     monkeypatch.setenv("ANDON_DATA_DIR", str(machine / "mine"))
     assert start_here(step).startswith(f"{step}; elsewhere, Andon is installed with the settings in {machine}")
+
+
+def test_a_service_with_other_data_that_has_our_port_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before its figures are shown for ours, or a log is sent to it; not where ours runs, or nothing of ours is here."""
+    theirs, http, nats = tmp_path / "plant" / "data", *free_ports(2)
+    own = tmp_path / "elsewhere" / "data"
+    settings = load_settings(data_dir=own, http_port=http, nats_port=nats)
+    with announced(load_settings(data_dir=theirs, http_port=http, nats_port=nats)):
+        assert whereabouts.other_data_at("ANDON_HTTP_PORT", http, own) is None
+        own.mkdir()
+        assert whereabouts.other_data_at("ANDON_HTTP_PORT", http, own) == str(theirs)
+        assert whereabouts.other_data_at("ANDON_HTTP_PORT", nats, own) is None
+        with pytest.raises(NotRunning, match=f"is another one, which keeps its data in {theirs}, not in {own}"):
+            ask(settings, "inputs")
+        with pytest.raises(NotRunning, match="is another one"):
+            Waking(settings)
+        warn_of_other_broker(settings)
+        assert f"keeps its data in {theirs}" in capsys.readouterr().err
+        ports = {"ANDON_HTTP_PORT": str(http), "ANDON_NATS_PORT": str(nats)}
+        runtime = os.environ["XDG_RUNTIME_DIR"]
+        listed = Commands(tmp_path / "elsewhere", capsys, XDG_RUNTIME_DIR=runtime, ANDON_DATA_DIR=str(own), **ports)
+        assert (listed("sources").status, "is another one" in listed("sources").err) == (0, True)
+        with whereabouts.written(whereabouts.own_directory() / "ours.json", said(settings)):
+            assert whereabouts.other_data_at("ANDON_HTTP_PORT", http, own) is None
+            warn_of_other_broker(settings)
+            assert capsys.readouterr().err == ""
+    assert whereabouts.other_data_at("ANDON_HTTP_PORT", http, own) is None

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from andon.core.errors import AndonError
 from andon.core.settings.settings import Settings
+from andon.core.settings.whereabouts import other_data_at
 
 #: Seconds for an answer.
 ANSWER = 5.0
@@ -37,8 +38,27 @@ class NotAnswered(AndonError):
     """The service does not answer this question; the text says why, and what to do."""
 
 
+def require_own(settings: Settings) -> None:
+    """Raise NotRunning where the service that has our port keeps its data elsewhere."""
+    if (place := other_data_at("ANDON_HTTP_PORT", settings.http_port, settings.data_dir)) is not None:
+        raise NotRunning(f"the service at {address(settings)} {others_data(place, settings)}: {OTHER_REMEDY}")
+
+
+#: What to do where another service has our ports.
+OTHER_REMEDY = (
+    "run this in the directory where that one was started, or set ANDON_HTTP_PORT and ANDON_NATS_PORT to free ports "
+    "and start `andon run` here"
+)
+
+
+def others_data(place: str, settings: Settings) -> str:
+    """What is said of a service that keeps its data in ``place`` rather than where these settings say."""
+    return f"is another one, which keeps its data in {place}, not in {settings.data_dir.absolute()}"
+
+
 def ask(settings: Settings, path: str) -> Any:
     """What ``GET /api/PATH`` of the running service answers. Raises NotRunning and NotAnswered."""
+    require_own(settings)
     url = f"{address(settings)}/api/{path}"
     headers = {"Accept": "application/json"}
     if token := settings.http_token.get_secret_value():
@@ -64,6 +84,7 @@ class Waking:
 
     def __init__(self, settings: Settings) -> None:
         """Raises NotRunning and NotAnswered."""
+        require_own(settings)
         url = urlsplit(address(settings))
         self._connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=ANSWER)
         headers = {"Accept": "text/event-stream"}

@@ -62,7 +62,7 @@ from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Batch, Recorder
 from andon.ingest.sources.acknowledged import Acknowledging
-from andon.ingest.sources.configured import configured_sources
+from andon.ingest.sources.configured import configured_sources, without_effect
 from andon.ingest.sources.outlet import Outlet
 from andon.ingest.sources.source import Source
 from andon.store import Retention, Store, counts, lock_database, prepare
@@ -302,6 +302,8 @@ class Service:
 
     def _ways_in(self, stack: AsyncExitStack) -> tuple[list[Source], Intake]:
         """The sources that are to run, and what runs them."""
+        for sentence, remedy in without_effect(self.settings):
+            log.warning(sentence, remedy=remedy)
         feed = Feed(self._connection)
         stack.push_async_callback(feed.close)
         return [*configured_sources(self.settings), *self.sources], Intake(feed, self.metrics, self.health)

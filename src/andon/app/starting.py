@@ -68,7 +68,7 @@ class Starting:
                     raise
                 place = "" if str(directory) in str(error) else f" on the disk of {directory}"
                 sentence = f"Andon waits for room{place} and then goes on starting by itself: {error}"
-                self._health.report(part, sentence)
+                self._health.report(part, sentence, full=True)
                 if told_at is None or loop.time() - told_at >= TELL_EVERY:
                     told_at = loop.time()
                     free = await asyncio.to_thread(free_bytes, directory, 0)

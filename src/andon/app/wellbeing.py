@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -31,8 +32,6 @@ log = structlog.get_logger(__name__)
 FRESH, SOURCES_FRESH = 2.0, 10.0
 #: What is older than so many seconds is not shown as if it were so now.
 STALE = 30.0
-#: One of these is in every sentence of a part that found no space.
-_FULL = ("disk space", "room", "disk is full")
 #: Below this much free room on the disk, in bytes, it is nearly full.
 LITTLE_ROOM = 1024**3
 #: So many records that wait in the stream, or one that waits for so many seconds, are a backlog.
@@ -79,6 +78,7 @@ class Trouble(NamedTuple):
 class Signs(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen at ``at`` (unix seconds).
 
+    ``full`` are those parts of ``health`` that found a disk or a quota full, as the number of an error says.
     ``oldest`` is since when the oldest record waits in the stream, ``differences`` are what others set there otherwise
     than Andon does. ``deaf`` are ways in that hear nothing now, with the reason. ``away_since`` is since when no
     question goes to the model; ``unavailable`` says why ordinary ones do not.
@@ -87,6 +87,7 @@ class Signs(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     settings: Settings
     health: dict[str, str] = {}
+    full: AbstractSet[str] = frozenset()
     room: Room | None = None
     stream: StreamState | None = None
     stream_problem: str | None = None
@@ -123,7 +124,7 @@ def troubles(signs: Signs) -> list[Trouble]:
 
 
 def _disk(signs: Signs) -> list[Trouble]:
-    full = [sentence for sentence in signs.health.values() if any(words in sentence for words in _FULL)]
+    full = [sentence for part, sentence in signs.health.items() if part in signs.full]
     if full:
         return [Trouble("disk", "disk full, nothing is recorded", _sentence(full[0]))]
     room = signs.room
@@ -278,6 +279,7 @@ class Wellbeing:
             at=now,
             settings=self._settings,
             health=service.health.problems,
+            full=service.health.full | ({"broker"} if service.broker is not None and service.broker.full else set()),
             room=room,
             stream=state,
             stream_problem=trouble or (None if guard is None else guard.problem),

@@ -147,12 +147,18 @@ class Health:
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {"service": "starting"}
+        #: Parts whose problem is a disk or a quota that is full.
+        self.full: set[str] = set()
         #: Part → what happened to it and is over, for whoever asks while this process lives.
         self.notes: dict[str, str] = {}
 
-    def report(self, part: str, problem: str | None) -> bool:
-        """Set (or clear with None) what is wrong with ``part``; True where that changed something."""
+    def report(self, part: str, problem: str | None, *, full: bool = False) -> bool:
+        """Set (or clear with None) what is wrong with ``part``; True where that changed something.
+
+        ``full``: it is that a disk or a quota is full.
+        """
         before = self._problems.get(part)
+        self.full = self.full | {part} if full else self.full - {part}
         if problem is None:
             self._problems.pop(part, None)
         else:

@@ -221,7 +221,7 @@ class Recorder:
             except (StoreFull, StoreUnavailable) as error:
                 self.metrics.store_errors.inc()
                 self.on_stalled(True)
-                if self.health.report("store", str(error)):
+                if self.health.report("store", str(error), full=isinstance(error, StoreFull)):
                     log.error("recording stopped", reason=str(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_LAST)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from andon.act.connectors.connector import Ability, Again, Checked, Connector, Reader, Setup, unable
 from andon.act.connectors.mcp_session import Conversation, Tool, Way
+from andon.act.outgoing_values import read_object
 from andon.core import extras
 from andon.core.errors import ActionError, ActionRefused
 from andon.core.models.actions import Call, Operation, Order, OutgoingRequest, Receipt, Rendered
@@ -130,11 +131,9 @@ class McpConnector(Connector):
             lines = [_described(one) for one in tools[:SHOWN]]
             return "\n".join(lines) or f"{self.name} has no read-only tool."
         try:
-            given = json.loads(arguments or "{}")
-        except (ValueError, RecursionError) as error:
-            raise ActionRefused(f"{self.name}: the arguments are not a JSON object: {error}") from None
-        if not isinstance(given, dict):
-            raise ActionRefused(f"{self.name}: the arguments are not a JSON object")
+            given = read_object(arguments)
+        except ActionRefused as error:
+            raise ActionRefused(f"{self.name}: {error}") from None
         said = await self._conversation().call(tool, given, may=self._is_readable, reads=True)
         if said.failed:
             raise ActionRefused(f"{self.name}, tool {tool}: {clean(' '.join(said.text.split()), _WORDS_MAX)}")

@@ -17,6 +17,11 @@ _BARE = late(
     r"|(?<![a-z0-9])(data)[:\uff1a](?=[a-z]{2,20}/|[;,])",
     re.IGNORECASE,
 )
+#: A domain with a path, as mail programs link it without a scheme. One alone stays: hosts of a site are called so.
+_WITH_PATH = late(
+    r"(?<![\w@/\\.\]-])((?:[a-z0-9][a-z0-9-]{0,62}\.){0,8}[a-z0-9][a-z0-9-]{0,62})\.([a-z]{2,24}(?::\d{1,5})?/)",
+    re.IGNORECASE,
+)
 _WWW = late(r"(?<![a-z0-9])(www\d{0,3})[.\uff0e](?=[^\s\].])", re.IGNORECASE)
 
 
@@ -28,6 +33,8 @@ def defanged(text: str, ours: str = "") -> str:
 
     >>> defanged("see https://x.example/y or mailto:a@b.example")
     'see https[:]//x.example/y or mailto[:]a@b.example'
+    >>> defanged("log in at x.example/login; host press-4.plant.example, file /var/app.old/a.log, 10.1.0.0/16")
+    'log in at x[.]example/login; host press-4.plant.example, file /var/app.old/a.log, 10.1.0.0/16'
     """
     shown = visible(text)
     if not ours or ours not in shown:
@@ -61,4 +68,5 @@ def _line(text: str, ours: str) -> str:
 def _dead(text: str) -> str:
     text = _SCHEME.sub("[:]", text)
     text = _BARE.sub(lambda found: f"{found[1] or found[2]}[:]", text)
-    return _WWW.sub(r"\1[.]", text)
+    text = _WWW.sub(r"\1[.]", text)
+    return _WITH_PATH.sub(r"\1[.]\2", text)

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 import structlog
 
-from andon.core.errors import BrokerError, StoreError
+from andon.core.errors import BrokerError, StoreError, StoreFull
 from andon.core.telemetry import Health
 from andon.core.waiting import woken
 from andon.store import Store
@@ -92,7 +92,7 @@ class Watch:
 
     async def _look_at_store(self) -> None:
         problem = await self._store_problem()
-        self._report("database", problem)
+        self._report("database", None if problem is None else str(problem), full=isinstance(problem, StoreFull))
         self._checked_at = time.monotonic()
         if problem is None:
             self._sick.clear()
@@ -105,9 +105,9 @@ class Watch:
         self._report("broker", await self._broker_problem())
         self._looked_at = started
 
-    def _report(self, part: str, problem: str | None) -> None:
+    def _report(self, part: str, problem: str | None, *, full: bool = False) -> None:
         before = self.health.problems.get(part)
-        self.health.report(part, problem)
+        self.health.report(part, problem, full=full)
         if problem is not None and before is None:
             log.error(f"{part} has a problem", problem=problem)
         elif problem is None and before is not None:
@@ -127,7 +127,7 @@ class Watch:
             self._looking = None
         return looking.result()
 
-    async def _store_problem(self) -> str | None:
+    async def _store_problem(self) -> str | StoreError | None:
         """One check at a time: one that hangs is waited for, so that they do not queue up before the logs."""
         if self._checking is None:
             self._checking_since = time.monotonic()
@@ -145,7 +145,7 @@ class Watch:
         try:
             checking.result()
         except StoreError as error:
-            return str(error)
+            return error
         return None
 
 

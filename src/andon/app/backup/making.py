@@ -18,7 +18,7 @@ from typing import NamedTuple
 import andon
 from andon.app.backup import archive, broker_store, site_copies
 from andon.app.backup.latest import ACTION
-from andon.app.backup.manifest import BROKER, DATA, DATABASE, DUMP, FORMAT, Manifest, StreamPart
+from andon.app.backup.manifest import ALARMS, BROKER, DATA, DATABASE, DUMP, FORMAT, SOURCES, Manifest, StreamPart
 from andon.core.disk import free_bytes, no_room
 from andon.core.errors import BackupError, StoreUnavailable
 from andon.core.models import STREAM
@@ -143,13 +143,15 @@ def _gathered(settings: Settings, staging: Path, *, with_secrets: bool, told: To
     data = staging / DATA
     data.mkdir()
     left_out: list[str] = []
-    site_copies.positions(settings, staging)
+    site_copies.of_sources(settings, staging, SOURCES)
     if settings.embedded_broker and asyncio.run(_waited(settings, told)):
         left_out.append(
             "some logs are only in the broker's part because they are not yet recorded: they come back only if the "
             "backup is restored before the broker drops them, 24 hours after they arrived"
         )
     held = _database(settings, staging, told)
+    # behind the database and before the streams: what they told of is then in one of the two
+    site_copies.of_sources(settings, staging, ALARMS)
     copied = broker_store.Copied("none", [], ["the streams of the broker NATS_URL names, which is not Andon's own"])
     if settings.embedded_broker:
         copied = asyncio.run(broker_store.copy_store(settings, data, told))

@@ -18,7 +18,9 @@ FORMAT = 1
 #: Where in the archive things lie: what belongs into the data directory, and what lies elsewhere at a site.
 DATA, SITE = "data", "site"
 DATABASE, DUMP = f"{DATA}/agent.db", f"{DATA}/database.dump"
-BROKER, SOURCES = f"{DATA}/jetstream", f"{DATA}/sources"
+BROKER = f"{DATA}/jetstream"
+#: Names below the data directory: how far sources have read, and which alarms they told of last.
+SOURCES, ALARMS = ("sources",), ("mqtt", "alarm-sources.db")
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 
 from andon.app.backup import archive, site_copies
 from andon.app.backup.making import Told, waiting_of
-from andon.app.backup.manifest import BROKER, DATABASE, DUMP, SITE, SOURCES, Manifest, Part, StreamPart
+from andon.app.backup.manifest import ALARMS, BROKER, DATA, DATABASE, DUMP, SITE, SOURCES, Manifest, Part, StreamPart
 from andon.bus.embedded.lock import FILE_NAME, StoreLock
 from andon.core.disk import free_bytes, no_room
 from andon.core.errors import BackupError
@@ -156,9 +156,10 @@ class _Target:
         self._renamed: list[tuple[Path, Path]] = []
         parts = [part.path for part in manifest.files] if manifest and not database_only else []
         self.left: list[str] = []
-        #: Whether streams, and how far sources have read, are put back.
+        #: Whether streams are put back.
         self.with_broker = settings.embedded_broker and any(path.startswith(f"{BROKER}/") for path in parts)
-        self._with_sources = any(path.startswith(f"{SOURCES}/") for path in parts)
+        #: What of the sources is put back, by its name in the data directory.
+        self._of_sources = [name for name in (*SOURCES, *ALARMS) if any(_within(path, name) for path in parts)]
         self._with_site = not database_only
         if parts and manifest and manifest.broker != "none" and not settings.embedded_broker:
             self.left.append("the streams: NATS_URL names a broker that is not Andon's own")
@@ -172,9 +173,8 @@ class _Target:
         store = self._data / "jetstream"
         if self.with_broker and store.is_dir():
             found += [path for path in sorted(store.iterdir()) if path.name != FILE_NAME]
-        if self._with_sources and (self._data / "sources").exists():
-            found.append(self._data / "sources")
-        return found
+        there = (self._data / f"{name}{end}" for name in self._of_sources for end in _SIDECARS)
+        return found + [path for path in there if path.exists()]
 
     def unpack(self, file: Path, told: Told) -> Held:
         """Unpack and check everything beside its place; what the database holds."""
@@ -203,10 +203,12 @@ class _Target:
         """Where a file is unpacked."""
         if part.path in (DATABASE, DUMP):
             return self._beside / "agent.db"
-        wanted = {BROKER: self.with_broker, SOURCES: self._with_sources, SITE: self._with_site}
-        return (
-            self._staging / part.path if any(wanted[one] for one in wanted if part.path.startswith(f"{one}/")) else None
+        wanted = (
+            (self.with_broker and part.path.startswith(f"{BROKER}/"))
+            or (self._with_site and part.path.startswith(f"{SITE}/"))
+            or any(_within(part.path, name) for name in self._of_sources)
         )
+        return self._staging / part.path if wanted else None
 
     def put(self) -> list[Path]:
         """Move what is there aside and what was unpacked into its place; the directories in which the former lies.
@@ -227,8 +229,8 @@ class _Target:
         if self.with_broker:
             for path in sorted((self._staging / BROKER).iterdir()):
                 self._settle(path, self._data / "jetstream" / path.name)
-        if self._with_sources:
-            self._settle(self._staging / SOURCES, self._data / "sources")
+        for name in self._of_sources:
+            self._settle(self._staging / DATA / name, self._data / name)
         unpacked = self._beside / "agent.db"
         if isinstance(self._database, PostgresAddress):
             dump.restore_dump(self._database, unpacked)
@@ -285,6 +287,11 @@ class _Target:
         give_like(place.parent, self._data, whole=False)
         self._rename(unpacked, place)
         flush(place.parent)
+
+
+def _within(path: str, name: str) -> bool:
+    """Whether a file of the archive is that of this name in the data directory, or lies in it."""
+    return path == f"{DATA}/{name}" or path.startswith(f"{DATA}/{name}/")
 
 
 def _same(unpacked: Path, place: Path) -> bool:

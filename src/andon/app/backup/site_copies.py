@@ -1,4 +1,4 @@
-"""What of a site lies outside its database: runbooks, playbook rules, settings, and how far its sources have read."""
+"""What of a site lies outside its database: runbooks, playbook rules, settings, and what its sources remember."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,9 @@ _PASSING = (".new", ".part", ".lock", "-journal", "-wal", "-shm")
 _SECRET = ("key", "password", "token", "secret", "credential", "options", "users", "url", "headers")
 
 
-def positions(settings: Settings, staging: Path) -> None:
-    """Copy how far the sources have read. Raises OSError, StoreError."""
-    for name, path in below(settings.data_dir / "sources", f"{DATA}/sources"):
+def of_sources(settings: Settings, staging: Path, names: Iterable[str]) -> None:
+    """Copy these of the files and directories that sources keep in the data directory. Raises OSError, StoreError."""
+    for name, path in (found for each in names for found in _kept(settings.data_dir / each, f"{DATA}/{each}")):
         if path.name.startswith(".") or path.name.endswith(_PASSING):
             continue
         target = staging / name
@@ -44,6 +44,10 @@ def positions(settings: Settings, staging: Path) -> None:
                 copy_database(path, target, PRIVATE)
             else:
                 shutil.copyfile(path, target)
+
+
+def _kept(place: Path, name: str) -> Iterator[tuple[str, Path]]:
+    return iter([(name, place)]) if place.is_file() else below(place, name)
 
 
 def _begins_with(path: Path, start: bytes) -> bool:

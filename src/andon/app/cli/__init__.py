@@ -37,14 +37,25 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _leave(0)
+    except SystemExit as end:  # what prints help and errors makes a failure of it
+        if isinstance(end.__context__, BrokenPipeError):
+            _leave(getattr(end.__context__.__context__, "exit_code", 0))
+        raise
     except OSError as error:
         if error.filename is not None:
             raise
         # files are named in errors of our own: what has no name is where the output goes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end(f"the output cannot be written: {error.strerror or error}", 1)
+
+
+def _leave(status: int) -> NoReturn:
+    """End where nobody reads the output any more: what is still to be written goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    sys.exit(status)
 
 
 def _end(sentence: str, status: int) -> NoReturn:

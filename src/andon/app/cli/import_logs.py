@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from andon.app.broker_client import open_feed, watch_broker
 from andon.app.cli.filters import Json
 from andon.app.cli.import_preview import Preview, foretold
-from andon.app.cli.output import command_settings, errors, plain, print_json, print_outcome
+from andon.app.cli.output import command_settings, errors, plain, print_json, print_outcome, warn_of_other_broker
 from andon.app.cli.send import line_rules, place_subject
 from andon.bus.stored_ids import ids_since, stream_end
 from andon.core.errors import AndonError, BrokerError, ConfigError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 #: Where the ledger of a user lies who cannot write the data directory, or has none here.
 OWN_LEDGER = Path("andon") / "imports.db"
+Positions = dict[tuple[int, int], Position]
 
 
 class ImportFailed(AndonError):
@@ -121,6 +122,7 @@ class _Command:
             return
         started = time.monotonic()
         async with open_feed(self._settings, "andon import") as (feed, connection):
+            warn_of_other_broker(self._settings)
             with self._open_ledger() as ledger:
                 done = await self._import(ledger, feed, connection)
         self._say(done, preview, time.monotonic() - started)
@@ -129,6 +131,7 @@ class _Command:
             raise ImportFailed(f"{counted(len(failed), 'file')} not imported; the first: {failed[0].reason}")
 
     async def _import(self, ledger: Ledger, feed: Feed, connection: BusConnection) -> list[Imported]:
+        followed, released = await asyncio.to_thread(self._positions)
         importer = Importer(
             ledger,
             Outlet("import", feed, Metrics(), Health()),
@@ -137,7 +140,8 @@ class _Command:
             self._settings.encoding,
             lambda sequence, until, prefix: ids_since(connection, sequence, until, prefix),
             await _end(connection),
-            followed=await asyncio.to_thread(self._followed),
+            followed=followed,
+            released=released,
             again=self._again,
         )
         away = watch_broker(connection, _say_away, lambda: errors.print("The broker is back."))
@@ -186,11 +190,16 @@ class _Command:
                 )
             yield ledger
 
-    def _followed(self) -> dict[tuple[int, int], Position]:
-        if not self._settings.files:
-            return {}
+    def _positions(self) -> tuple[Positions, Positions]:
+        """Of files that are followed, and of those that no table means any more."""
         book = file_positions.load(self._settings.data_dir / file_positions.PLACE)
-        return {one.identity: one for one in book.files}
+        tables = {file_positions.table_key(table.paths) for table in self._settings.files}
+        followed: Positions = {}
+        released: Positions = {}
+        for one in book.files:
+            kept = one.table in tables if one.table else bool(tables)
+            (followed if kept else released)[one.identity] = one
+        return followed, released
 
     def _say_only(self, preview: Preview) -> None:
         if self._as_json:
@@ -215,6 +224,8 @@ class _Command:
 def _sentence(done: list[Imported], logs: int, size: int, seconds: float) -> str:
     rate = f" ({shown_size(size)}, {logs / max(seconds, 0.001):,.0f} logs/s)" if logs else ""
     said = [f"{counted(logs, 'log')} imported{rate}"]
+    if before := sum(one.stored_before for one in done):
+        said.append(f"{counted(before, 'log')} of a followed file skipped, stored before (--again imports them)")
     for outcome, text in (
         ("known", "imported before"),
         ("grown", "grown since the last import: the new part was imported"),

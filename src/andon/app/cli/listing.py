@@ -37,18 +37,19 @@ _EMPTY = "-"
 class Column(NamedTuple):
     """A column. ``extra`` ones give way where there is no room; a ``text`` takes what is left, or its own line.
 
-    A ``shared`` one is said once above the rows where it is the same in all of them.
+    A ``reason`` is never cut off: it is said once above the rows where it is the same in all of them, and wraps where
+    it does not fit.
     """
 
     title: str
     right: bool
     extra: bool
     text: bool
-    shared: bool
+    reason: bool
 
     @classmethod
     def read(cls, name: str) -> Column:
-        """A column by its name and the marks behind it: ``>`` right-aligned, ``?`` extra, ``~`` text, ``=`` shared."""
+        """A column by its name and the marks behind it: ``>`` right-aligned, ``?`` extra, ``~`` text, ``=`` reason."""
         title = name.rstrip(">?~=")
         marks = name[len(title) :]
         return cls(title, *(mark in marks for mark in ">?~="))
@@ -98,7 +99,7 @@ class Listing:
         """For a terminal of this width."""
         shown = list(range(len(self._columns)))
         for at, column in enumerate(self._columns):
-            if column.shared and titled and len(rows) > 1 and (value := _same(rows, at)):
+            if column.reason and titled and len(rows) > 1 and (value := _same(rows, at)):
                 shown.remove(at)
                 said = Text(f"{column.title.capitalize()} of all {len(rows)}: {value}")
                 for line in said.wrap(self._console, width):
@@ -130,6 +131,9 @@ class _Layout(NamedTuple):
         for number, those in enumerate(self.rows):
             if number and not any(row[at].plain for at in those):
                 continue
+            if number and self.columns[those[0]].reason:
+                yield from self._wrapped(row[those[0]])
+                continue
             line = Text(" " * (self.indent if number else 0))
             for place, at in enumerate(those):
                 if place:
@@ -137,6 +141,11 @@ class _Layout(NamedTuple):
                 line.append_text(self._cell(row[at], at, last=place == len(those) - 1, first=not number and not place))
             line.rstrip()
             yield from [line] if line.cell_len <= self.console.width else line.wrap(self.console, self.console.width)
+
+    def _wrapped(self, cell: Text) -> Iterator[Text]:
+        for piece in cell.wrap(self.console, self.console.width - self.indent):
+            piece.rstrip()
+            yield Text(" " * self.indent) + piece
 
     def _cell(self, cell: Text, at: int, *, last: bool, first: bool) -> Text:
         shown = cell.copy()
@@ -156,9 +165,13 @@ def _beside(columns: Sequence[Column], shown: list[int], widths: list[int], cons
     for those in (shown, [at for at in shown if not columns[at].extra]):
         texts = [at for at in those if columns[at].text and at != those[0]]
         room = width - sum(widths[at] for at in those if at not in texts) - _GAP * (len(those) - 1)
-        if room < sum(min(widths[at], _TEXT_WANTED) for at in texts) or room < 0:
+        wanted = sum(widths[at] if columns[at].reason else min(widths[at], _TEXT_WANTED) for at in texts)
+        if room < max(wanted, 0):
             continue
         fitted, left = list(widths), room
+        for at in [at for at in texts if columns[at].reason]:
+            texts.remove(at)
+            left -= widths[at]
         for number, at in enumerate(sorted(texts, key=lambda at: widths[at])):  # what a short one leaves, the next has
             fitted[at] = min(widths[at], left // (len(texts) - number))
             left -= fitted[at]

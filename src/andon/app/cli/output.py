@@ -23,6 +23,7 @@ from andon.app.cli.cells import shown_time as shown_time
 from andon.app.cli.listing import WIDE as WIDE
 from andon.app.cli.listing import Listing
 from andon.core.lengths import read_seconds
+from andon.core.models import rung_words
 from andon.core.moments import told
 from andon.core.own_log import configure_logging
 from andon.core.settings import whereabouts
@@ -96,6 +97,16 @@ def command_settings(**overrides: Any) -> Settings:
     """
     configure_logging("error", "text")
     return load_settings(whereabouts.find(), **overrides)
+
+
+def warn_of_other_broker(settings: Settings) -> None:
+    """Say where the broker at our port is that of a service with other data: what is sent is not stored here."""
+    place = whereabouts.other_data_at("ANDON_NATS_PORT", settings.nats_port, settings.data_dir)
+    if place is not None and settings.embedded_broker:
+        from andon.app.running_service import OTHER_REMEDY, others_data  # rarely needed
+
+        service = f"the service whose broker answers at port {settings.nats_port}"
+        errors.print(plain(f"Careful: {service} {others_data(place, settings)}: {OTHER_REMEDY}"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -184,7 +195,7 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
         return {"pending": "waiting", "leased": "being asked", "failed": "failed", "refused": "refused"}.get(
             status or "", "-"
         )
-    return f"{rung} (provisional)" if provisional else rung
+    return f"{rung_words(rung)} (provisional)" if provisional else rung_words(rung)
 
 
 def span_seconds(value: str, option: str) -> float:

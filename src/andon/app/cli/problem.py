@@ -1,4 +1,4 @@
-"""What ``andon patterns show`` tells about one problem, gathered and printed."""
+"""What ``andon problems show`` tells about one problem, gathered and printed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.app.cli.queue import REASONS
-from andon.core.models import SecondOpinion
+from andon.core.models import SecondOpinion, rung_words
 from andon.core.times import lasting
 from andon.insight.problem import Problem
 from andon.store.problems import PatternMerge
@@ -85,7 +85,7 @@ def print_place(problem: Problem, settings: Settings) -> None:
         "first seen": shown_time(pattern.first_seen, zone),
         "last seen": shown_time(pattern.last_seen, zone),
         "hosts": ", ".join(hosts) + (f" and {more} more" if more > 0 else ""),
-        "fingerprint": pattern.fingerprint,
+        "key": pattern.fingerprint,
     }
     print_facts(facts)
 
@@ -142,6 +142,8 @@ def print_history(problem: Problem, settings: Settings) -> None:
         console.print(f"  … and {len(problem.history) - EARLIER_SHOWN} earlier; --json has them all")
 
 
+#: How programs call the fix that an explanation shows.
+_FIX = re.compile(r"^resolution (?=\d)")
 #: How a refusal begins; who was asked stands beside it.
 _ANSWER_OF = re.compile(r"^The answer of \S+ (?=[a-z])")
 
@@ -153,7 +155,8 @@ def history_row(row: AnalysisEntry, zone: str) -> tuple[Cell, ...]:
     says = " | ".join(part for part in (why_not, one_line(row.text or "")) if part)
     asked, why = When(row.created_at, zone), REASONS.get(row.reason, row.reason)
     answer = explained_by(row.rung, row.provisional, row.status)
-    return row.id, asked, why, answer, model or row.source, row.prompt_version, says
+    whose = model or _FIX.sub("fix ", row.source or "")
+    return row.id, asked, why, answer, whose, row.prompt_version, says
 
 
 def print_merges(problem: Problem, settings: Settings) -> None:
@@ -183,5 +186,5 @@ def print_similar(problem: Problem) -> None:
         return
     console.print("[bold]similar problems[/]")
     for other in problem.similar:
-        how = f", explained by {other.rung}" if other.rung else ""
+        how = f", explained by {rung_words(other.rung)}" if other.rung else ""
         print_wrapped(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}")

@@ -27,6 +27,7 @@ from andon.app.cli.output import (
     short_time,
     user_name,
 )
+from andon.core.models import rung_words
 from andon.core.moments import told
 from andon.store import problems
 from andon.store import queue as waiting
@@ -166,7 +167,7 @@ def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
             f"after {row.attempts:,} {'try' if row.attempts == 1 else 'tries'}" if row.attempts else "before any try"
         )
         line = severity_text(row.worst_severity).append(f"  problem {row.pattern_id or '-'}", style="default")
-        instead = f"; explained by {row.rung}" if row.rung else ""
+        instead = f"; explained by {rung_words(row.rung)}" if row.rung else ""
         console.print(line.append(f"  failed {when} {tries}{instead}", style="default"))
         print_hanging(Text("  problem  "), plain(one_line(row.template)))
         print_hanging(Text("  reason   "), plain(row.last_error or ""))

@@ -25,6 +25,7 @@ from andon.app.cli.output import (
     print_outcome,
     shown_time,
     user_name,
+    warn_of_other_broker,
 )
 from andon.app.cli.patience import waiting
 from andon.app.cli.shapes import Group
@@ -126,7 +127,9 @@ def show_command(
 
 @app.command("retry")
 def retry_command(
-    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
+    reject_ids: Annotated[
+        list[int] | None, id_argument("[ID]", "Ids of the messages, as `andon rejects` lists them.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Send all again that were not sent again yet.")] = False,
 ) -> None:
     """Send messages again, byte for byte, for example after an update that understands them.
@@ -140,7 +143,9 @@ def retry_command(
 
 @app.command("delete")
 def delete_command(
-    reject_ids: Annotated[list[int] | None, id_argument("[ID]", "Ids of the messages.")] = None,
+    reject_ids: Annotated[
+        list[int] | None, id_argument("[ID]", "Ids of the messages, as `andon rejects` lists them.")
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="TIME", help="Delete messages older than this: 30d, 12 hours.")
     ] = None,
@@ -194,6 +199,7 @@ async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         with waiting("Connecting to the broker"):
             publisher = await stack.enter_async_context(open_publisher(settings, "andon rejects"))
+        warn_of_other_broker(settings)
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)

@@ -15,10 +15,12 @@ import typer
 from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
 from andon.app.lifetime import Greet, run_service
+from andon.core.errors import InUseError
 from andon.core.own_log import configure_logging
 from andon.core.private_files import private_umask
-from andon.core.settings.settings import load_settings
+from andon.core.settings.settings import Settings, load_settings
 from andon.core.settings.unknown import remarks
+from andon.core.settings.whereabouts import other_data_at
 
 
 def run(
@@ -65,6 +67,13 @@ def _greeting() -> Greet | None:
     return greet
 
 
+def _holder(settings: Settings) -> str:
+    """Which Andon has one of our ports, as the end of a sentence; "" where none does that we know of."""
+    ports = {"ANDON_HTTP_PORT": settings.http_port, "ANDON_NATS_PORT": settings.nats_port}
+    found = (other_data_at(name, port, settings.data_dir) for name, port in ports.items())
+    return next((f". The Andon that keeps its data in {place} has this port" for place in found if place), "")
+
+
 def _run(given: dict[str, Any]) -> None:
     _bound_arenas()
     settings = load_settings(**given)
@@ -72,6 +81,9 @@ def _run(given: dict[str, Any]) -> None:
     if found := remarks():
         structlog.get_logger(__name__).warning("settings without effect", remarks=found)
     with private_umask():
-        run_service(settings, web.listen, _greeting())
+        try:
+            run_service(settings, web.listen, _greeting())
+        except InUseError as error:
+            raise InUseError(f"{error}{_holder(settings)}") from None
     # All is closed. Python's last walk through every object of every library would take 0.3 s, on a busy machine more.
     gc.freeze()

@@ -28,6 +28,7 @@ from andon.app.cli.output import (
     print_box,
     print_outcome,
     wait_seconds,
+    warn_of_other_broker,
     write_json,
 )
 from andon.app.cli.patience import waiting
@@ -319,6 +320,7 @@ async def _send(
     async with AsyncExitStack() as stack:
         with waiting("Connecting to the broker"):
             publisher = await stack.enter_async_context(open_publisher(settings, "andon send"))
+        warn_of_other_broker(settings)
         if images:
             logs = [await with_pictures(data, images, publisher) for data in logs]
         if wait is not None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from andon.app.broker_client import open_feed, watch_broker
-from andon.app.cli.output import errors, plain
+from andon.app.cli.output import errors, plain, warn_of_other_broker
 from andon.app.cli.patience import waiting
 from andon.core.errors import ConfigError
 from andon.core.telemetry import Health, Metrics
@@ -99,6 +99,7 @@ async def send_lines(settings: Settings, rules: LineRules, head: bytes) -> SentL
     async with contextlib.AsyncExitStack() as stack:
         with waiting("Connecting to the broker"):
             feed, connection = await stack.enter_async_context(open_feed(settings, "andon send"))
+        warn_of_other_broker(settings)
         outlet = Outlet("send", feed, Metrics(), Health())
         logs = LineLogs(
             rules,

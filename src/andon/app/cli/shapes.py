@@ -16,12 +16,20 @@ from andon.core.text import printable
 
 #: What Typer raises where a command line cannot be read; it has no public name of its own.
 UsageError: Any = typer.BadParameter.__base__
+#: How the help of an argument begins that is an id.
+_ID = re.compile(r"Ids? of ")
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
+#: How Typer writes an argument that must be given.
+_REQUIRED = re.compile(r"^\{(.*)\}")
 #: Names of options from before; they go on working, and help does not show them.
 FORMER = frozenset({"--pattern", "--top", "--rows"})
 
 #: What ``list`` stands for behind commands that list without being groups: their bare name, or the list most asked for.
 LISTINGS = {"logs": [], "queue": [], "trends": [], "sources": [], "retention": [], "alarms": ["active"]}
+#: What the groups list whose things are named by number, by what lists them.
+_NUMBERED = {"problems": "problem", "patterns": "problem", "actions": "action", "rejects": "message"}
+#: What one may have meant by a word behind a command that takes none.
+_MEANT = {"logs": "`andon show ID` shows one log, --text finds logs with a word"}
 
 
 class _Plain:
@@ -55,6 +63,11 @@ class _Plain:
             in_words(one)
         return found
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The pieces of the usage line: what must be given as it is, what may be left out in brackets."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [_REQUIRED.sub(r"\1", one) for one in pieces]
+
 
 class Command(_Plain, TyperCommand):
     """A command. One that lists may be told to ``list``, as a group may."""
@@ -82,7 +95,14 @@ class Group(_Plain, TyperGroup):
         """The command that ``args`` name, and the arguments behind its name."""
         if args[0].isdecimal() and args[0] not in self.commands and "show" in self.commands:
             args = ["show", *args]
-        return super().resolve_command(ctx, args)
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as error:
+            thing = _NUMBERED.get(self.name or "")
+            if thing and not error.message.endswith("?"):  # by which Typer says what was meant
+                listing = f"andon {self.name}"
+                error.message += f" A number names the {thing}, as in `{listing} 12`; `{listing}` lists them."
+            raise
 
 
 def in_words(param: Any) -> None:
@@ -125,6 +145,11 @@ def say_plainly(error: Any) -> None:
         words, given = sentence(first).rstrip("."), first["input"]
         told = isinstance(given, str) and repr(given) not in words
         error.message = f"{words}, not {given!r:.60}" if told else words
+        meant = getattr(error.param, "help", None) or ""
+        if _ID.match(meant):
+            error.message += f" (the {meant[0].lower()}{meant[1:].rstrip('.')})"
     if extra := _EXTRA.match(error.message):
-        error.message = f"{extra[1]!r} is too much here: leave it out, or put a text of several words in quotes"
+        meant = _MEANT.get(error.ctx.command.name or "") if error.ctx is not None else None
+        advice = meant or "leave it out, or put a text of several words in quotes"
+        error.message = f"{extra[1]!r} is too much here: {advice}"
     error.message = printable(error.message)

@@ -24,7 +24,7 @@ from andon.app.cli.shapes import Group
 from andon.app.running_service import NotAnswered, NotRunning, ask
 from andon.core.text import counted
 from andon.ingest.sources.browsing import Browse, browse
-from andon.ingest.sources.configured import configured_sources
+from andon.ingest.sources.configured import configured_sources, without_effect
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -77,6 +77,8 @@ def _print(found: list[dict[str, Any]], why: str | None, settings: Settings) -> 
             console.print(plain(f"{one['name']}: {counted(count, 'log')} refused: {reason}"))
         if one["trouble"]:
             errors.print(plain(f"{one['name']}: {one['trouble']}"))
+    for sentence, remedy in without_effect(settings):
+        errors.print(plain(f"{sentence}: {remedy}"))
     if why is not None:
         errors.print(plain(f"No figures: {why}"))
 

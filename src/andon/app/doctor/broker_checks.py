@@ -12,6 +12,7 @@ from typing import Any
 
 from andon.app.broker_client import connect_as
 from andon.app.doctor.next_step import start_here
+from andon.app.running_service import OTHER_REMEDY, others_data
 from andon.bus.address import masked
 from andon.bus.embedded.binary import find_binary
 from andon.bus.embedded.damage import Store
@@ -21,6 +22,7 @@ from andon.bus.jetstream_api import MISSING, ApiError, infos, state_of
 from andon.core.errors import AndonError, BrokerError
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
+from andon.core.settings.whereabouts import other_data_at
 from andon.core.text import counted
 
 #: A backlog above this many messages is worth a remark.
@@ -46,6 +48,8 @@ def service(settings: Settings) -> CheckResult:
         return CheckResult("service", False, f"does not answer at {url} yet", "it is starting or hangs: see its log")
     except (OSError, ValueError):
         return CheckResult("service", None, f"does not answer at {url}", start_here("start it with `andon run`"))
+    if (place := other_data_at("ANDON_HTTP_PORT", settings.http_port, settings.data_dir)) is not None:
+        return CheckResult("service", False, f"what answers at {url} {others_data(place, settings)}", OTHER_REMEDY)
     return CheckResult("service", True, f"ready at {url}")
 
 

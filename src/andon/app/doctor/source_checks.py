@@ -7,6 +7,7 @@ from collections.abc import Callable
 from andon.app.doctor import file_checks, machine_checks, mqtt_checks, otlp_checks, syslog_checks
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
+from andon.ingest.sources.configured import without_effect
 
 #: One check for each kind of source; it says nothing where none of that kind is configured.
 _CHECKS: tuple[Callable[[Settings], list[CheckResult]], ...] = (
@@ -22,4 +23,5 @@ _CHECKS: tuple[Callable[[Settings], list[CheckResult]], ...] = (
 
 def sources(settings: Settings) -> list[CheckResult]:
     """What each kind of source finds out about itself; may take seconds, as peers are asked."""
-    return [result for check in _CHECKS for result in check(settings)]
+    idle = [CheckResult("sources", None, *one) for one in without_effect(settings)]
+    return [*(result for check in _CHECKS for result in check(settings)), *idle]

@@ -81,6 +81,8 @@ class EmbeddedBroker:
         self.lost: list[str] = []
         #: Why the broker does not take or keep messages now, in one sentence; None when it does, as far as we know.
         self.problem: str | None = "the broker is not started"
+        #: Whether the problem is that its disk is full.
+        self.full = False
 
     @property
     def url(self) -> str:
@@ -348,14 +350,14 @@ class EmbeddedBroker:
             if well:
                 if failed:
                     log.info("broker is healthy again")
-                failed, self.problem = 0, None
+                failed, self.problem, self.full = 0, None, False
                 if time.monotonic() - self._since > STEADY:
                     self._backoff = FIRST_BACKOFF
                 continue
             failed += 1
             free = await self._free_bytes()
             least = free if failed == 1 else min(least, free)
-            full = free < min(ROOM, least + REGAINED)
+            full = self.full = free < min(ROOM, least + REGAINED)
             self.problem = (
                 f"no disk space is left for the broker's store {self._store_dir}: free some"
                 if full
@@ -368,7 +370,9 @@ class EmbeddedBroker:
 
     async def _restart(self, reason: str) -> None:
         """Replace the server, with growing pauses, until a new one is ready."""
+        full = False
         while not self._stopped:
+            self.full = full
             self.problem = f"the broker is being restarted: {reason}"
             log.warning("broker restarts", reason=reason, pause=self._backoff, restarts=self.restarts)
             server, self._server = self._server, None
@@ -382,8 +386,9 @@ class EmbeddedBroker:
             try:
                 await self._launch(RESTART_TIMEOUT)
             except (BrokerError, InUseError) as error:
-                reason = str(error)
+                reason, full = str(error), isinstance(error, BrokerFull)
             else:
+                self.full = False
                 log.info("broker is back", pid=self.pid, restarts=self.restarts)
                 return
 

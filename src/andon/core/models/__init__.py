@@ -10,6 +10,7 @@ from andon.core.models.explanations import SecondOpinion as SecondOpinion
 from andon.core.models.explanations import Standing as Standing
 from andon.core.models.explanations import StoredAnalysis as StoredAnalysis
 from andon.core.models.explanations import Waiter as Waiter
+from andon.core.models.explanations import rung_words as rung_words
 from andon.core.models.logs import IMPORTED_NOTE as IMPORTED_NOTE
 from andon.core.models.logs import LATE_AFTER as LATE_AFTER
 from andon.core.models.logs import Decoded as Decoded

@@ -21,6 +21,15 @@ class Rung(enum.StrEnum):
     REFERENCE = "reference"
 
 
+def rung_words(rung: str) -> str:
+    """What people call a rung.
+
+    >>> rung_words("resolution"), rung_words("playbook"), rung_words("reference")
+    ('confirmed fix', 'playbook', 'earlier answer')
+    """
+    return {"resolution": "confirmed fix", "reused": "earlier answer", "reference": "earlier answer"}.get(rung, rung)
+
+
 class AnalysisStatus(enum.StrEnum):
     """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text.
 

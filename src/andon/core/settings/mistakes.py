@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
@@ -22,10 +24,21 @@ _WITHOUT_VALUE = {
     "extra_forbidden": ": there is no such key",
     "list_type": ' must be a list: write it in brackets, such as ["…", "…"]',
 }
+_BARE_KEY = re.compile(r"[\w-]+", re.ASCII)
 
 
-def sentence(error: Any, names: Mapping[str, str], settings: type[BaseModel]) -> str:
-    """What is wrong, by the ``names`` that fields of ``settings`` have in the environment."""
+class InFile(NamedTuple):
+    """What a settings file says that nothing goes before: by environment name, the values as they stand there."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+def sentence(error: Any, names: Mapping[str, str], settings: type[BaseModel], file: InFile) -> str:
+    """What is wrong, by the ``names`` that fields of ``settings`` have in the environment.
+
+    What stands in a table of ``file`` is called as it is written there.
+    """
     message = in_words(error)
     if not error["loc"]:
         return message
@@ -34,16 +47,16 @@ def sentence(error: Any, names: Mapping[str, str], settings: type[BaseModel]) ->
     if error["type"] == "list_type" and isinstance(error["input"], dict):
         within = (one for one in error["loc"][1:] if isinstance(one, str))
         key = ".".join((name.removeprefix("ANDON_").lower(), *within))
-        said = ", ".join((name, *_places(error)))
-        return f"{said} must be a list of tables: write [[{key}]], in double brackets, above each table"
+        wanted = f"a list of tables: write [[{key}]], in double brackets, above each table"
+        return f"{_where(name, error, file)} must be {wanted}"
     if len(error["loc"]) > 1 and error["type"] in _WITHOUT_VALUE:
-        said = f"{', '.join((name, *_places(error)))}{_WITHOUT_VALUE[error['type']]}"
+        said = f"{_where(name, error, file)}{_WITHOUT_VALUE[error['type']]}"
         return f"{said}{_hint(error, names, settings)}"
     words = {"PASSWORD", "TOKEN", "SECRET"} & set(name.split("_"))
     if words or "API_KEY" in name or name in HOLD_SECRETS:
-        return ", ".join((name, *_places(error))) + f": {message}"
+        return f"{_where(name, error, file)}: {message}"
     if len(error["loc"]) > 1:
-        return _sentence_within(name, error, message)
+        return _sentence_within(_where(name, error, file), error, message)
     return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
 
 
@@ -83,8 +96,21 @@ def _places(error: Any) -> list[str]:
     return [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
 
 
-def _sentence_within(name: str, error: Any, message: str) -> str:
+def _where(name: str, error: Any, file: InFile) -> str:
+    """Where the mistake is: the setting, or the table of the file, and the way from there."""
+    value, places, way = file.values.get(name), _places(error), error["loc"][1:]
+    table = name.removeprefix("ANDON_").lower()
+    if isinstance(value, dict):
+        if len(way) > 1:
+            key = way[0] if _BARE_KEY.fullmatch(str(way[0])) else json.dumps(str(way[0]), ensure_ascii=False)
+            return ", ".join((f"[{table}.{key}] in {file.name}", *places[1:]))
+        return ", ".join((f"[{table}] in {file.name}", *places))
+    if isinstance(value, list) and way and isinstance(way[0], int) and isinstance(value[way[0]], dict):
+        return ", ".join((f"[[{table}]] {places[0]} in {file.name}", *places[1:]))
+    return ", ".join((name, *places))
+
+
+def _sentence_within(where: str, error: Any, message: str) -> str:
     """The same for a mistake within a list or a table: says where."""
-    where = ", ".join((name, *_places(error)))
     shown = "" if isinstance(error["input"], dict | list) else f"={error['input']!s:.80}"
     return f"{where}{shown}: {message[0].lower()}{message[1:]}"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -36,7 +37,7 @@ from andon.core.private_files import FileAccess, access_for
 from andon.core.settings.connectors import ConnectorSettings
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
-from andon.core.settings.mistakes import sentence
+from andon.core.settings.mistakes import InFile, sentence
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
 from andon.core.settings.qualification import TrustSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
@@ -405,7 +406,9 @@ def load_settings(service: Whereabouts | None = None, /, **overrides: Any) -> Se
         settings = Settings(_env_file=dotenv, **overrides)  # type: ignore[call-arg]  # taken by pydantic-settings
     except ValidationError as error:
         names = {field: environment_name(field) for field in Settings.model_fields}
-        raise ConfigError("; ".join(sentence(e, names, Settings) for e in error.errors(include_url=False))) from None
+        file = _in_file(dotenv, {environment_name(field) for field in overrides} | set(service.told if service else ()))
+        said = (sentence(e, names, Settings, file) for e in error.errors(include_url=False))
+        raise ConfigError("; ".join(said)) from None
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = environment_name(found[1]) if found else "a setting"
@@ -415,6 +418,13 @@ def load_settings(service: Whereabouts | None = None, /, **overrides: Any) -> Se
     finally:
         _OF.reset(reading)
     return settings if service is None else _standing_in(settings, service, overrides)
+
+
+def _in_file(dotenv: Path, others: set[str]) -> InFile:
+    """What ``andon.toml`` says, without what the environment, ``dotenv`` and ``others`` say before it."""
+    before = others | {name.upper() for name, value in (*os.environ.items(), *dotenv_values(dotenv).items()) if value}
+    values = {name: value for name, value in file_values().items() if name not in before}
+    return InFile(Path(os.environ.get("ANDON_CONFIG") or "andon.toml").name, values)
 
 
 def _standing_in(settings: Settings, service: Whereabouts, overrides: Mapping[str, Any]) -> Settings:

@@ -88,6 +88,22 @@ def running_services() -> list[Whereabouts]:
     return found
 
 
+def other_data_at(port_name: str, port: int, data_dir: Path) -> str | None:
+    """The data directory of the running service that has a port, where that is another one than ``data_dir``.
+
+    ``port_name`` is the environment name of the port. None where the service of ``data_dir`` runs, where that directory
+    is not there, and where the service that has the port is another user's, which nothing tells us of.
+    """
+    own = os.path.realpath(data_dir)
+    if not os.path.isdir(own):
+        return None
+    others = {}
+    for each in running_services():
+        place = os.path.realpath(str(each.told.get("ANDON_DATA_DIR")))
+        others[place] = each.told.get(port_name)
+    return None if own in others else next((place for place, has in others.items() if has == port), None)
+
+
 def own_directory() -> Path:
     """Where a service of this user says where it is."""
     given = os.environ.get("XDG_RUNTIME_DIR")

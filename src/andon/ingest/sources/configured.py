@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
-from andon.core.settings.settings import Settings
+from andon.core.settings.settings import Settings, environment_name
 from andon.ingest.sources.source import Source
 
 
@@ -38,3 +38,19 @@ def configured_sources(settings: Settings) -> Iterator[Source]:
             module, _, function = kind.place.partition(":")
             make: Callable[[Settings], list[Source]] = getattr(import_module(f"{__package__}.{module}"), function)
             yield from make(settings)
+
+
+def without_effect(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is configured for a source that is off: a sentence each, and what to do."""
+    heard = settings.syslog_udp_port or settings.syslog_tcp_port or settings.syslog_tls_port
+    if not heard and (names := _given(settings, "syslog")):
+        remedy = "set syslog_udp_port, syslog_tcp_port or syslog_tls_port"
+        yield f"{names} has no effect, because no port for syslog is set", remedy
+    if settings.journald == "off" and (names := _given(settings, "journald")):
+        yield f"{names} has no effect, because the journal is not read", 'set journald = "on"'
+
+
+def _given(settings: Settings, kind: str) -> str:
+    fields = type(settings).model_fields
+    given = [name for name in fields if name.startswith(kind) and getattr(settings, name) != fields[name].default]
+    return ", ".join("[[syslog]]" if name == "syslog" else environment_name(name) for name in given)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from andon.core.models import SEVERITY_RANK, SEVERITY_WEIGHT, PatternFacts, PatternSeen
+from andon.core.models import SEVERITY_RANK, SEVERITY_WEIGHT, PatternFacts, PatternSeen, rung_words
 from andon.core.redact import clean, visible
 from andon.core.text import counted
 from andon.explain.model.fence import encode, facts_fields, listing, log_line, problem_fields
@@ -270,7 +270,7 @@ def known(facts: PatternFacts, *, whole: bool = True) -> Iterator[str]:
     elif facts.explanation:
         provisional = ", provisional" if facts.provisional else ""
         first, *rest = _lines(facts.explanation)
-        yield f"   Explained ({facts.rung}{provisional}): {first}"
+        yield f"   Explained ({rung_words(str(facts.rung))}{provisional}): {first}"
         yield from (f"   {'  ' if line[:1].isdigit() or line[:1] == '-' else ''}{line}" for line in rest if whole)
         if rest and not whole:
             yield f"   `andon problems show {facts.pattern_id}` shows the cause and what to check first."

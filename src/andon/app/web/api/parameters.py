@@ -21,6 +21,8 @@ from andon.insight import filters
 from andon.insight.filters import WrongFilter
 
 LIMIT_MAX = 1_000
+#: Hosts that one answer lists.
+HOSTS_MAX = 10_000
 _CURSOR_MAX = 400
 
 
@@ -55,6 +57,12 @@ class Parameters(BaseModel):
 
 class Nothing(Parameters):
     """No parameters at all."""
+
+
+class HostListing(Parameters):
+    """Hosts by name: more than other lists hold, since all of a site's belong together."""
+
+    limit: Annotated[int, Field(ge=1, le=HOSTS_MAX)] = HOSTS_MAX
 
 
 class Span(Parameters):

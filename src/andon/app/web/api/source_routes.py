@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from andon.app.background.source_keeper import IntakeState
-from andon.app.web.api.answers import send_list, shows
-from andon.app.web.api.parameters import Nothing
+from andon.app.web.api.answers import first_of, send_list, shows
+from andon.app.web.api.parameters import HostListing, Nothing
 from andon.app.web.page.backend import Backend
 from andon.insight import sources
 from andon.insight.sources import Source
@@ -19,11 +19,11 @@ def add(router: APIRouter, backend: Backend) -> None:
     """Add it."""
 
     @router.get("/sources", name="sources", responses=shows(Source, several=True), tags=["system"])
-    async def listing(_asked: Annotated[Nothing, Query()]) -> Response:
+    async def listing(asked: Annotated[HostListing, Query()]) -> Response:
         """Every host that sent logs in the last 30 days: its last log, and whether it has gone silent."""
         started = None if backend.service is None else backend.service.started
         found = await backend.ask(sources.find, time.time(), None, started)
-        return send_list(found, notes=[] if found else ["no log has arrived in the last 30 days"])
+        return first_of(found, asked.limit, [] if found else ["no log has arrived in the last 30 days"])
 
     @router.get("/inputs", name="inputs", responses=shows(IntakeState, several=True), tags=["system"])
     async def inputs(_asked: Annotated[Nothing, Query()]) -> Response:

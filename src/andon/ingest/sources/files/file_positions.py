@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -14,8 +16,11 @@ from andon.core.private_files import FileAccess
 
 #: A file is recognised by so many of its first bytes, beside its number.
 HEAD_MAX = 1_024
+#: A copy of what was followed is recognised by so many of the last bytes that were read as well.
+TAIL_MAX = 256
 #: Where the positions lie below the data directory.
 PLACE = Path("sources") / "files.json"
+_STEP = 1 << 20
 
 
 class Position(msgspec.Struct):
@@ -23,6 +28,7 @@ class Position(msgspec.Struct):
 
     Everything from ``since`` up to ``offset`` is in the stream. ``generation`` counts how often the file began anew
     under the same number. ``seen`` is when it lay there last, in unix seconds. ``table`` is the key of what it was of.
+    ``tail`` is a digest of the ``tail_size`` bytes before ``tail_at``, which is not behind ``offset``.
     """
 
     path: str
@@ -35,6 +41,9 @@ class Position(msgspec.Struct):
     generation: int = 0
     seen: float = 0.0
     table: str = ""
+    tail_at: int = 0
+    tail_size: int = 0
+    tail: str = ""
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -84,3 +93,22 @@ def digest_of(data: bytes) -> str:
 def table_key(paths: list[str]) -> str:
     """A name for a table by what it follows."""
     return digest_of("\0".join(sorted(paths)).encode())
+
+
+def part_of_copy(file: IO[bytes], head: bytes, positions: Iterable[Position]) -> range | None:
+    """Which bytes of a content are in the stream, because it is what one of ``positions`` was followed as.
+
+    ``head`` are its first bytes; ``file`` is read from where it is (its start) as far as it must. Raises OSError.
+    """
+    candidates = [one for one in positions if one.tail and digest_of(head[: one.head_size]) == one.head]
+    read, kept = 0, b""
+    best: Position | None = None
+    for one in sorted(candidates, key=lambda one: one.tail_at):
+        while read < one.tail_at and (data := file.read(min(_STEP, one.tail_at - read))):
+            read += len(data)
+            kept = (kept + data)[-TAIL_MAX:]
+        if read < one.tail_at:
+            break
+        if digest_of(kept[-one.tail_size :]) == one.tail:
+            best = one
+    return None if best is None else range(best.since, best.offset)

@@ -32,7 +32,7 @@ from andon.ingest.sources.files.file_sweep import (
     sweep,
 )
 from andon.ingest.sources.files.followed_file import FLUSH, FollowedFile, Taken
-from andon.ingest.sources.files.import_ledger import imported_up_to
+from andon.ingest.sources.files.import_ledger import Ledger, imported_up_to
 from andon.ingest.sources.files.line_logs import LineLogs
 from andon.ingest.sources.heard import IF_OLD, IMPORTED_HEADER
 from andon.ingest.sources.outlet import Outlet
@@ -73,6 +73,8 @@ class FileSource:
         self._beyond = 0
         #: Positions of files that were emptied while nobody looked: their copies are begun there.
         self._emptied: list[Position] = []
+        #: What was followed and is no more: for whoever imports a copy of it.
+        self._past: list[Position] = []
         self._changed = False
         self._first = True
         self._one_at_a_time = asyncio.Lock()
@@ -98,6 +100,7 @@ class FileSource:
             await asyncio.wait({saving})
             for file in self._files.values():
                 file.settle()
+                self._past += file.finished()
                 file.close()
             self._save()
 
@@ -188,6 +191,9 @@ class FileSource:
                 self._let_go(identity, file, ready)
             elif file not in ready and file.settled and time.monotonic() - file.grew > CLOSE:
                 file.close()
+        for identity, position in list(self._known.items()):
+            if position.seen < now - REMEMBERED and identity not in self._files:
+                self._past.append(self._known.pop(identity))
         return ready
 
     def _begun(self, one: Found, most: int, now: float) -> FollowedFile | None:
@@ -197,6 +203,8 @@ class FileSource:
             position = self._known.get((one.device, one.inode))
             if position is None or digest_of(head[: position.head_size]) != position.head or one.size < position.offset:
                 generation = 0 if position is None else position.generation + 1
+                if position is not None:
+                    self._past.append(msgspec.structs.replace(position))
                 moved = self._moved(one, head) if position is None else None
                 offset = self._start(one, head, position) if moved is None else moved.offset
                 position = Position(
@@ -307,7 +315,8 @@ class FileSource:
             await asyncio.sleep(SAVE)
             for file in self._files.values():
                 self._changed = file.settle() or self._changed
-            if self._changed:
+                self._past += file.finished()
+            if self._changed or self._past:
                 await self._save_now()
 
     async def _save_now(self) -> None:
@@ -316,8 +325,12 @@ class FileSource:
 
     def _save(self) -> None:
         self._changed = False
-        oldest = time.time() - REMEMBERED
-        self._book.files = [one for one in self._known.values() if one.seen >= oldest or one.identity in self._files]
+        past = list(self._past)
+        if past:
+            with Ledger(self._ledger, self._access) as ledger:
+                ledger.note_followed(past)
+            del self._past[: len(past)]
+        self._book.files = list(self._known.values())
         file_positions.save(self._place, self._book, self._access)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from andon.core.settings.sources.file_settings import FollowedFiles
-from andon.ingest.sources.files.file_positions import HEAD_MAX
-from andon.ingest.sources.files.followed_file import TAIL, FollowedFile
+from andon.ingest.sources.files.file_positions import HEAD_MAX, TAIL_MAX
+from andon.ingest.sources.files.followed_file import FollowedFile
 
 #: So many files are followed, and so many directories watched; beyond that it is told, and they are left out.
 FILES_MAX, DIRECTORIES_MAX = 5_000, 5_000
@@ -112,7 +112,7 @@ def copied_from(path: str, known: Iterable[FollowedFile]) -> int | None:
                 if not tail or end > size or (there and end < _LEAST_HEAD):
                     continue
                 file.seek(end - len(tail))
-                if len(tail) == min(TAIL, end) and file.read(len(tail)) == tail:
+                if len(tail) == min(TAIL_MAX, end) and file.read(len(tail)) == tail:
                     return size if there else end
     return None
 

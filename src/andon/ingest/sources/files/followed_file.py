@@ -14,7 +14,7 @@ import msgspec
 from andon.bus.feed import Stored
 from andon.core.settings.sources.file_settings import FollowedFiles
 from andon.core.text import counted
-from andon.ingest.sources.files.file_positions import HEAD_MAX, Position, digest_of
+from andon.ingest.sources.files.file_positions import HEAD_MAX, TAIL_MAX, Position, digest_of
 from andon.ingest.sources.files.joining import Joined, Joiner
 from andon.ingest.sources.files.line_logs import LineLogs, Made
 from andon.ingest.sources.files.raw_lines import LineSplitter, codec_of
@@ -24,8 +24,6 @@ CHUNK = 128 * 1024
 #: A log of several lines is whole after so many seconds without another line; a line without an end is a line after so
 #: many.
 FLUSH, PARTIAL = 1.0, 5.0
-#: So many of the last bytes that were read tell a copy of the file from another file.
-TAIL = 256
 
 
 class Taken(msgspec.Struct):
@@ -62,6 +60,10 @@ class FollowedFile:
         #: Where the content ended that was cut away, and its last bytes.
         self.before: tuple[int, bytes] | None = None
         self._sent: deque[tuple[int, int, asyncio.Future[Stored] | None]] = deque()
+        #: Contents that were cut away, by their generation, of which something may be on its way still.
+        self._cut: dict[int, Position] = {}
+        #: By generation and end: what was read before that end.
+        self._marks: deque[tuple[int, int, int, str]] = deque()
 
     @property
     def read_to(self) -> int:
@@ -118,12 +120,14 @@ class FollowedFile:
         if data:
             self._know_codec()
             self.grew = time.monotonic()
-            self.tail = (self.tail + data)[-TAIL:]
+            recent = self.tail + data
+            self.tail = recent[-TAIL_MAX:]
             for line in self._splitter.feed(data):
                 self._add(taken, self._joiner.push(line))
             taken.more = self.read_to < size
         elif self.holding:
             self._wait_no_longer(taken)
+        self._mark(taken, recent if data else self.tail)
         return taken
 
     def sent(self, generation: int, end: int, future: asyncio.Future[Stored] | None) -> None:
@@ -138,10 +142,34 @@ class FollowedFile:
             if future is not None and (not future.done() or future.cancelled()):
                 break
             self._sent.popleft()
-            if generation == self.position.generation and end > self.position.offset:
-                self.position.offset = end
+            position = self._of(generation)
+            if position is not None and end > position.offset:
+                position.offset = end
                 moved = True
+        while self._marks:
+            generation, end, size, digest = self._marks[0]
+            position = self._of(generation)
+            if position is not None and position.offset < end:
+                break
+            self._marks.popleft()
+            if position is not None:
+                position.tail_at, position.tail_size, position.tail = end, size, digest
         return moved
+
+    def finished(self) -> list[Position]:
+        """Contents that were cut away and are in the stream by now; each once."""
+        waited_for = {generation for generation, *_ in self._sent}
+        return [self._cut.pop(one) for one in list(self._cut) if one not in waited_for]
+
+    def _of(self, generation: int) -> Position | None:
+        return self.position if generation == self.position.generation else self._cut.get(generation)
+
+    def _mark(self, taken: Taken, recent: bytes) -> None:
+        """Note what stands before the end of the last log, by which a copy is recognised; ``recent`` was read last."""
+        *_, generation, end = taken.messages[-1] if taken.messages else (-1, 0)
+        known = recent[: max(len(recent) - (self.read_to - end), 0)][-TAIL_MAX:]
+        if generation == self.position.generation and known:
+            self._marks.append((generation, end, len(known), digest_of(known)))
 
     def _quiet(self) -> float:
         return time.monotonic() - self.grew
@@ -162,6 +190,7 @@ class FollowedFile:
             f"{self.position.path} was emptied after {counted(self.read_to, 'byte')} and is read from its start"
         )
         self.before = (self.read_to, self.tail)
+        self._cut[self.position.generation] = msgspec.structs.replace(self.position)
         self.position.offset = self.position.since = 0
         self.position.generation += 1
         head = os.pread(self._fd, HEAD_MAX, 0)

@@ -21,17 +21,26 @@ import msgspec
 
 from andon.core.errors import ConfigError
 from andon.core.private_files import FileAccess
+from andon.ingest.sources.files import file_positions
+from andon.ingest.sources.files.file_positions import Position
 
 #: Contents are looked for by so many of their first bytes, then by the digest of all.
 HEAD_MAX = 1_024
 #: Where the ledger lies below the data directory.
 PLACE = Path("sources") / "imports.db"
+#: So many contents that were followed are remembered, the newest.
+FOLLOWED_MAX = 100_000
 _STEP = 1 << 20
 _COLUMNS = "id, name, head_size, head, offset, digest, logs, sequence, saved, whole"
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS contents (id INTEGER PRIMARY KEY, name TEXT NOT NULL, head_size INTEGER NOT NULL,"
     " head TEXT NOT NULL, offset INTEGER NOT NULL, digest TEXT NOT NULL, logs INTEGER NOT NULL,"
     " sequence INTEGER NOT NULL, saved REAL NOT NULL, whole INTEGER NOT NULL)"
+)
+_FOLLOWED = (
+    "CREATE TABLE IF NOT EXISTS followed (id INTEGER PRIMARY KEY, head_size INTEGER NOT NULL, head TEXT NOT NULL,"
+    " position TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS followed_head ON followed (head_size, head)",
 )
 
 
@@ -69,7 +78,8 @@ class Ledger:
                 _give_to_owner(one)
             self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(_TABLE)
+            for statement in (_TABLE, *_FOLLOWED):
+                self._db.execute(statement)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"the import cannot be recorded in {path} ({error}): run this as the user who runs Andon, or as root"
@@ -124,6 +134,19 @@ class Ledger:
         """Contents that may begin as this one does, the longest first."""
         return known(self._db, head)
 
+    def note_followed(self, positions: Iterable[Position]) -> None:
+        """Remember what was followed and is no more, the newest :data:`FOLLOWED_MAX`. Raises ConfigError."""
+        rows = [(one.head_size, one.head, msgspec.json.encode(one).decode()) for one in positions if one.tail]
+        try:
+            self._db.executemany("INSERT INTO followed (head_size, head, position) VALUES (?, ?, ?)", rows)
+            self._db.execute("DELETE FROM followed WHERE id <= (SELECT max(id) FROM followed) - ?", (FOLLOWED_MAX,))
+        except sqlite3.Error as error:
+            raise ConfigError(f"{self.path} cannot be written ({error}): free some disk space") from None
+
+    def followed(self, head: bytes) -> list[Position]:
+        """What was followed, is no more, and began as this content does."""
+        return followed(self._db, head)
+
 
 def known(db: sqlite3.Connection, head: bytes) -> list[Content]:
     """See :meth:`Ledger.known`."""
@@ -137,6 +160,17 @@ def known(db: sqlite3.Connection, head: bytes) -> list[Content]:
         )
         found += [Content(*(*row[:-1], bool(row[-1]))) for row in rows]
     return sorted(found, key=lambda one: -one.offset)
+
+
+def followed(db: sqlite3.Connection, head: bytes) -> list[Position]:
+    """See :meth:`Ledger.followed`."""
+    sizes = [int(size) for (size,) in db.execute("SELECT DISTINCT head_size FROM followed")]
+    found: list[Position] = []
+    for size in sizes:
+        of_head = (size, file_positions.digest_of(head[:size]))
+        rows = db.execute("SELECT position FROM followed WHERE head_size = ? AND head = ?", of_head)
+        found += [msgspec.json.decode(row, type=Position) for (row,) in rows]
+    return found
 
 
 def digest_of(data: bytes) -> str:

@@ -20,7 +20,7 @@ from andon.core.timestamps import TimeReader
 from andon.ingest.sources.files import content as contents
 from andon.ingest.sources.files import import_ledger
 from andon.ingest.sources.files.content import DAMAGED, NotReadable
-from andon.ingest.sources.files.file_positions import Position, digest_of
+from andon.ingest.sources.files.file_positions import Position, digest_of, part_of_copy
 from andon.ingest.sources.files.import_ledger import HEAD_MAX, Content, Ledger
 from andon.ingest.sources.files.joining import Joined
 from andon.ingest.sources.files.line_logs import LineLogs, Made
@@ -45,7 +45,10 @@ Outcome = Literal["new", "grown", "resumed", "known", "followed", "failed"]
 
 
 class Imported(msgspec.Struct):
-    """What became of a path. ``size`` are bytes that were read, ``refused`` counts lines that are no logs."""
+    """What became of a path. ``size`` are bytes that were read, ``refused`` counts lines that are no logs.
+
+    ``stored_before`` counts logs that are in the stream already, because a file was followed that held them.
+    """
 
     path: str
     outcome: Outcome
@@ -53,6 +56,7 @@ class Imported(msgspec.Struct):
     size: int = 0
     refused: dict[str, int] = {}
     reason: str | None = None
+    stored_before: int = 0
 
 
 class Batch(msgspec.Struct):
@@ -69,9 +73,20 @@ class Reading:
     """A content from an offset on, in chunks. Blocks: called in a thread."""
 
     def __init__(
-        self, file: IO[bytes], head: bytes, known: Content, digest: hashlib.blake2b, logs: LineLogs, limit: int | None
+        self,
+        file: IO[bytes],
+        head: bytes,
+        known: Content,
+        digest: hashlib.blake2b,
+        logs: LineLogs,
+        limit: int | None,
+        stored: range = range(0),
     ) -> None:
+        """``file`` stands behind ``known``; nothing behind ``limit`` is read, and no log sent that begins in
+        ``stored``."""
         self._file = file
+        self._stored = stored
+        self.stored_before = 0
         self._known = known
         self._digest = digest
         self._logs = logs
@@ -117,6 +132,9 @@ class Reading:
             made = self._logs.message(log)
             if made is None:
                 continue
+            if log.start in self._stored:
+                self.stored_before += 1
+                continue
             if made.refused:
                 self.refused[made.refused] = self.refused.get(made.refused, 0) + 1
             else:
@@ -133,7 +151,8 @@ Ids = Callable[[int, int, str], Awaitable[set[str] | None]]
 class Importer:
     """Imports paths one after the other into ``outlet``.
 
-    ``followed`` are the positions of files that a running Andon follows: of those only what lies before is imported.
+    ``followed`` are the positions of files that Andon follows, ``released`` those of files that no table means any
+    more: of those and of copies only what was not followed is imported.
     ``ids`` looks into the stream after an import that was stopped, ``end`` is the newest sequence there at the start.
     With ``again`` the ledger is not asked.
     """
@@ -147,6 +166,7 @@ class Importer:
     end: int
     progress: Progress = lambda _size, _logs: None
     followed: dict[tuple[int, int], Position] = field(default_factory=dict)
+    released: dict[tuple[int, int], Position] = field(default_factory=dict)
     again: bool = False
     #: Whether some logs may be in the stream twice, because nobody could tell.
     unsure: int = 0
@@ -167,6 +187,7 @@ class Importer:
         limit = await _finished(self._limit, path, content, head)
         if limit == 0:
             return Imported(path, "followed")
+        stored = range(0) if self.again or limit is not None else await _finished(self._stored, path, content, head)
         found, digest = await _finished(self._known, content, head)
         if found is None and not head:
             return Imported(path, "new")
@@ -182,10 +203,10 @@ class Importer:
             self.rules, self.times, content.shown, most=self.outlet.max_payload, imported=True, near=near,
             fallback=self.fallback,
         )  # fmt: skip
-        reading = Reading(content.file, head, known, digest, logs, limit)
+        reading = Reading(content.file, head, known, digest, logs, limit, stored)
         done = Imported(path, outcome)
         await self._send(reading, known, skipped, content, done)
-        done.refused = reading.refused
+        done.refused, done.stored_before = reading.refused, reading.stored_before
         if outcome == "grown" and not done.size:
             done.outcome = "known"
             await _finished(self.ledger.forget, known)
@@ -199,6 +220,18 @@ class Importer:
         position = self.followed.get((status.st_dev, status.st_ino))
         same = position is not None and digest_of(head[: position.head_size]) == position.head
         return position.since if same and position is not None else None
+
+    def _stored(self, path: str, content: contents.Content, head: bytes) -> range:
+        """The bytes of a content that were followed: as this file, or as one that it is a copy of."""
+        if content.plain:
+            status = os.stat(path)
+            position = self.released.get((status.st_dev, status.st_ino))
+            if position is not None and digest_of(head[: position.head_size]) == position.head:
+                return range(position.since, position.offset)
+        content.keep(head)
+        content.rewind()
+        positions = [*self.followed.values(), *self.released.values(), *self.ledger.followed(head)]
+        return part_of_copy(content.file, head, positions) or range(0)
 
     def _known(self, content: contents.Content, head: bytes) -> tuple[Content | None, hashlib.blake2b]:
         """What the ledger knows of a content; its file then stands behind that, or at its start."""
