@@ -7,10 +7,11 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from andon.store.engine.bulk_insert import insert_rows
-from andon.store.schema.dialect import rows_for
+from andon.store.schema.dialect import rows_for, run
 
 _REMEMBERED = 5_000
 _KNOWN = "SELECT hostname, id FROM host_names WHERE hostname IN ({})"
+_NUMBER = "SELECT id FROM host_names WHERE hostname = ?"
 
 
 class HostNames:
@@ -31,8 +32,11 @@ class HostNames:
                 unknown = set(names)
             self._find(connection, unknown)
             if new := sorted(unknown - self._known.keys()):
-                insert_rows(connection, "host_names", ("hostname",), [(name,) for name in new])
+                named = [(name,) for name in new]
+                insert_rows(connection, "host_names", ("hostname",), named, " ON CONFLICT (hostname) DO NOTHING")
                 self._find(connection, new)
+                for name in set(new) - self._known.keys():  # which PostgreSQL spells in another way: it holds a NUL
+                    self._known[name] = run(connection, _NUMBER, (name,)).scalar_one()
         return self._known
 
     def _find(self, connection: Connection, names: Collection[str]) -> None:

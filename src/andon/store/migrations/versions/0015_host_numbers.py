@@ -1,6 +1,6 @@
 """Hosts have numbers, by which the counts by minute name them; ``pattern_minutes`` becomes a view that shows names.
 
-The counts are written once more, which takes some ten seconds for ten million logs. No log is touched.
+The counts are written once more, which takes some twenty seconds for ten million logs. No log is touched.
 """
 
 from __future__ import annotations
