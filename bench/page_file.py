@@ -115,7 +115,7 @@ def _copy_logs(sql: sqlite3.Connection, copies: int) -> None:
     indexes = [(name, text) for name, text in indexes.fetchall() if text]
     for name, _ in indexes:
         sql.execute(f"DROP INDEX main.{name}")
-    for table in ("log_rows", "pattern_minutes"):
+    for table in ("log_rows", "host_minutes"):
         sql.execute(f"DELETE FROM main.{table}")
     sql.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'log_rows'")
     columns = [row[1] for row in sql.execute("PRAGMA main.table_info(log_rows)") if row[1] != "id"]
@@ -139,9 +139,10 @@ def _copy_logs(sql: sqlite3.Connection, copies: int) -> None:
         )
         made = ((first - 1) * copies + 1, last * copies)
         sql.execute(
-            "INSERT INTO main.pattern_minutes (minute, pattern_id, hostname, count)"
-            " SELECT strftime('%s', timestamp) / 60, pattern_id, hostname, count(*) FROM main.logs"
-            " WHERE id BETWEEN ? AND ? AND pattern_id IS NOT NULL GROUP BY 1, 2, 3",
+            "INSERT INTO main.host_minutes (minute, pattern_id, host_id, count)"
+            " SELECT strftime('%s', l.timestamp) / 60, l.pattern_id, h.id, count(*) FROM main.logs AS l"
+            " JOIN main.host_names AS h ON h.hostname = l.hostname"
+            " WHERE l.id BETWEEN ? AND ? AND l.pattern_id IS NOT NULL GROUP BY 1, 2, 3",
             made,
         )
         sql.execute(

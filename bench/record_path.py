@@ -48,6 +48,7 @@ from bench.rows import Row, in_turns
 BATCH = 1000
 PROBLEMS = 50
 HOSTS = 20
+_HOST = "line{:02d}-controller"
 
 
 def messages(count: int, seed: int) -> list[bytes]:
@@ -62,7 +63,7 @@ def messages(count: int, seed: int) -> list[bytes]:
         problem = dice.randrange(PROBLEMS)
         body = {
             "timestamp": f"{moment}.{number % 1000:03d}Z",
-            "hostname": f"line{(problem * 7 + dice.randrange(3)) % HOSTS:02d}-controller",
+            "hostname": _HOST.format((problem * 7 + dice.randrange(3)) % HOSTS),
             "severity": dice.choice(severities),
             "service": dice.choice(["motion", "plc-gateway", "historian"]),
             "message": texts[problem].format(dice.randrange(10_000), dice.randrange(9)),
@@ -234,8 +235,8 @@ _SAME = (
     "UPDATE patterns SET count = count + ?, last_seen = max(last_seen, ?) WHERE id = ?",
     "INSERT INTO pattern_hosts (pattern_id, hostname, first_seen, count) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (pattern_id, hostname) DO UPDATE SET count = count + excluded.count",
-    "INSERT INTO pattern_minutes (minute, pattern_id, hostname, count) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (minute, pattern_id, hostname) DO UPDATE SET count = count + excluded.count",
+    "INSERT INTO host_minutes (minute, pattern_id, host_id, count) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (minute, pattern_id, host_id) DO UPDATE SET count = count + excluded.count",
 )
 
 
@@ -269,6 +270,8 @@ def _prepared(database: Path, made: list[bytes]) -> list[Ready]:
     ready: list[Ready] = []
     with contextlib.closing(sqlite3.connect(database)) as sql:
         sql.execute("INSERT INTO streams (id, name) VALUES (1, ?)", (STREAM,))
+        hosts = [(number, _HOST.format(number)) for number in range(HOSTS)]
+        sql.executemany("INSERT INTO host_names (id, hostname) VALUES (?, ?)", hosts)
         for data in made:
             log = decode(Delivery(data, SUBJECT, STREAM, 1, now * 10**9, "")).records[0]
             if log.fingerprint not in ids:
@@ -289,7 +292,7 @@ def _prepared(database: Path, made: list[bytes]) -> list[Ready]:
 def _insert_same(sql: sqlite3.Connection, ready: list[Ready], batch: list[Delivery]) -> None:
     rows = [(one.sequence, one.stored_ns, *ready[one.sequence - 1]) for one in batch]
     hosts = Counter((row[7], row[3]) for row in rows)
-    minutes = Counter((unix_minute(row[2][:16]), row[7], row[3]) for row in rows)
+    minutes = Counter((unix_minute(row[2][:16]), row[7], int(row[3][4:6])) for row in rows)
     patterns = Counter(row[7] for row in rows)
     first, last = rows[0][2], rows[-1][2]  # the messages come in the order of time
     sql.execute("BEGIN IMMEDIATE")

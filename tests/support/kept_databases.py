@@ -8,7 +8,7 @@ what people do. What neither of them wrote a row into got one by SQL, so that no
 
 with the last commit of each revision: 98875e4f (0001), f5ba561e (0002), a5da4f50 (0003), faffca2a (0004), 9d972b12
 (0005), c789f595 (0006), 9e8262b3 (0007), 45e8bec9 (0008), c6e6f2a0 (0009), 490b10b3 (0010), f55a41c0 (0011), 9dad1253 (0012),
-7016e16a (0013), 551e97f7 (0014). With a name that ends with ``.tar.gz`` the whole data directory is kept, the broker's store included.
+7016e16a (0013), 551e97f7 (0014), 091a90a5 (0015). With a name that ends with ``.tar.gz`` the whole data directory is kept, the broker's store included.
 """
 
 from __future__ import annotations

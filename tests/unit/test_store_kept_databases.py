@@ -10,20 +10,20 @@ import pytest
 
 from andon.core.models import STREAM, LogQuery
 from andon.store import Visitor, check_integrity, counts, held_in, prepare, recording, search
-from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
+from andon.store.schema.tables import HEAD, KNOWN_REVISIONS, SHOWN
 from support.kept_databases import REVISIONS, messages, restored
 from support.store_data import opened
 
 
 def _tables(path: Path) -> dict[str, list[str]]:
-    """Each real table with its columns, and ``logs``, which was a table once."""
+    """Each real table with its columns, and the views that were tables once."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         listed = connection.execute("PRAGMA table_list").fetchall()
         return {
             name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
             for schema, name, kind, *_ in listed
             if schema == "main"
-            and (kind == "table" or name == "logs")
+            and (kind == "table" or name in SHOWN)
             and not name.startswith("sqlite_")
             and name != "alembic_version"
         }

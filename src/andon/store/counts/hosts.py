@@ -40,7 +40,8 @@ def last_minutes(connection: Connection, first: int, last: int) -> dict[str, int
     """The last minute since 1970 of ``first`` ≤ m < ``last`` in which each host logged."""
     rows = run(
         connection,
-        "SELECT hostname, MAX(minute) FROM pattern_minutes WHERE minute >= ? AND minute < ? GROUP BY hostname",
+        "SELECT h.hostname, m.minute FROM (SELECT host_id, MAX(minute) AS minute FROM host_minutes"
+        " WHERE minute >= ? AND minute < ? GROUP BY host_id) AS m JOIN host_names AS h ON h.id = m.host_id",
         (first, last),
     )
     return {str(host): int(minute) for host, minute in map(tuple, rows)}
@@ -52,7 +53,8 @@ def hosts_in(connection: Connection, periods: Sequence[int]) -> dict[str, list[i
     for period in periods:
         rows = run(
             connection,
-            "SELECT DISTINCT hostname FROM pattern_minutes WHERE minute >= ? AND minute < ?",
+            "SELECT hostname FROM host_names WHERE id IN"
+            " (SELECT host_id FROM host_minutes WHERE minute >= ? AND minute < ?)",
             (period * _PERIOD, (period + 1) * _PERIOD),
         )
         for (host,) in map(tuple, rows):

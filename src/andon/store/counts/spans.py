@@ -86,9 +86,10 @@ def by_minute(
     """Counts of these hosts and patterns (None: of all) from ``pattern_minutes``, by periods of ``length`` minutes."""
     only, values = of_patterns(patterns)
     if hosts is not None:
-        only += f" AND hostname IN ({marks(hosts)})" if hosts else " AND 1 = 0"
+        named = f"SELECT id FROM host_names WHERE hostname IN ({marks(hosts)})"  # noqa: S608
+        only += f" AND host_id IN ({named})" if hosts else " AND 1 = 0"
     sql = (
-        f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
+        f"SELECT minute / {length} AS period, pattern_id, count FROM host_minutes"  # noqa: S608
         f" WHERE minute >= ? AND minute < ?{only}"
     )
     return sql, [first, last, *values, *(hosts or ())]

@@ -19,10 +19,11 @@ from andon.store.engine.database import disposed, foreign, revision, table_kinds
 from andon.store.recording.sequences import newest_message
 from andon.store.schema.columns import metadata
 from andon.store.schema.dialect import run
+from andon.store.schema.tables import SHOWN
 
 #: What one statement may take, in seconds: counting many logs does.
 _PATIENCE = 600.0
-_OURS = frozenset({"agent_logs", "logs", "alembic_version"})
+_OURS = frozenset({"agent_logs", "alembic_version", *SHOWN})
 
 
 def held_on_server(address: PostgresAddress, stream: str) -> Held | None:

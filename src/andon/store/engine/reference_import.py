@@ -47,7 +47,7 @@ def inspect(db_path: Path) -> frozenset[str] | None:
             f"the database {db_path} has a table agent_logs with an unknown layout "
             f"({'no column ' + lacking[0] if lacking else 'id is not its integer key'}): choose another DB_PATH"
         )
-    if taken := sorted({*metadata.tables, tables.logs.name} & set(kinds)):
+    if taken := sorted({*metadata.tables, *tables.SHOWN} & set(kinds)):
         raise StoreUnavailable(
             f"the database {db_path} contains a table {taken[0]}, a name that Andon needs: rename the table, or choose "
             "another DB_PATH"

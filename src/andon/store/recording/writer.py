@@ -27,6 +27,7 @@ from andon.store.recording import handled_sequences, pictures
 from andon.store.recording.batch import LATE, Columns, Group, Key, Known, Message, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
 from andon.store.recording.enqueue import Queuer, own_analyses, stored_patterns
+from andon.store.recording.host_names import HostNames
 from andon.store.recording.log_origins import Origins
 from andon.store.recording.sequences import highest_sequence
 from andon.store.rules.analysis import AnalysisPolicy, rank_of, severity_of
@@ -69,6 +70,7 @@ class Recorder:
         self._keeping = keeping
         self._queuer = Queuer(policy, clock)
         self._origins = Origins()
+        self._hosts = HostNames()
         self._clock = clock
         self._remembered = remembered
         self._streams: dict[str, int] = {}
@@ -92,6 +94,7 @@ class Recorder:
         self._patterns.clear()
         self._queuer.forget()
         self._origins.forget()
+        self._hosts.forget()
 
     def record(
         self,
@@ -199,7 +202,7 @@ class Recorder:
         if any(columns["pictures"]) or any(columns["references"]):
             done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
         _save_patterns(connection, columns, groups, new, known)
-        pairs = _add_rollups(connection, columns, pattern_ids)
+        pairs = _add_rollups(connection, columns, pattern_ids, self._hosts.of(connection, set(columns["hostname"])))
         done.new_patterns = len(new)
         changed = [
             rekeying.inherit(connection, groups[key].id, heirs[key], self._clock())
@@ -318,10 +321,12 @@ def _save_patterns(
         )
 
 
-def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int]) -> list[tuple[int, str]]:
+def _add_rollups(
+    connection: Connection, columns: Columns, pattern_ids: list[int], numbers: Mapping[str, int]
+) -> list[tuple[int, str]]:
     """Add the batch to the counts by host and by minute, each key once and in the order of the table.
 
-    Returns the pairs of pattern and host in the batch.
+    ``numbers`` are those of the hosts. Returns the pairs of pattern and host in the batch.
     """
     times = columns["timestamp"]
     keys = list(zip(pattern_ids, columns["hostname"], strict=True))
@@ -343,17 +348,19 @@ def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int
     texts = [time[:16] for time in times]
     if len(set(texts)) == 1:
         minute = unix_minute(texts[0])
-        minutes = [(minute, *key, counts[key]) for key in ordered]
+        minutes = sorted((minute, pattern, numbers[host], counts[pattern, host]) for pattern, host in ordered)
     else:
         minute_of = {text: unix_minute(text) for text in set(texts)}
         per_minute = Counter(zip(map(minute_of.__getitem__, texts), keys, strict=True))
-        minutes = sorted((minute, *key, count) for (minute, key), count in per_minute.items())
+        minutes = sorted(
+            (minute, pattern, numbers[host], count) for (minute, (pattern, host)), count in per_minute.items()
+        )
     insert_rows(
         connection,
-        "pattern_minutes",
-        ("minute", "pattern_id", "hostname", "count"),
+        "host_minutes",
+        ("minute", "pattern_id", "host_id", "count"),
         minutes,
-        " ON CONFLICT (minute, pattern_id, hostname) DO UPDATE SET count = pattern_minutes.count + excluded.count",
+        " ON CONFLICT (minute, pattern_id, host_id) DO UPDATE SET count = host_minutes.count + excluded.count",
     )
     return ordered
 

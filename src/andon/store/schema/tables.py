@@ -48,10 +48,10 @@ from andon.store.schema.columns import (
     where,
 )
 from andon.store.schema.dialect import LOG_WORDS
-from andon.store.schema.views import view_of_agent_logs, view_of_logs
+from andon.store.schema.views import MINUTE_COLUMNS, VIEW_OF_MINUTES, view_of_agent_logs, view_of_logs
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
+KNOWN_REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -139,10 +139,20 @@ pattern_hosts = clustered(
     given(BigInteger, "count"),
 )
 
-# The minute leads the key: a batch then touches a few neighbouring pages instead of one for each pattern.
-pattern_minutes = clustered(
-    "pattern_minutes", key(BigInteger, "minute", "pattern_id"), key(Text, "hostname"), given(BigInteger, "count")
+host_names = numbered("host_names", unique(Text, "hostname"))
+
+# The rows behind the view ``pattern_minutes``. The minute leads the key: a batch then touches a few neighbouring pages
+# instead of one for each pattern.
+host_minutes = clustered("host_minutes", key(BigInteger, "minute", "pattern_id", "host_id"), given(BigInteger, "count"))
+
+#: The view over these rows, with the hosts' names. Write to ``host_minutes``.
+pattern_minutes = Table(
+    "pattern_minutes",
+    MetaData(),
+    *(Column(name, Text if name == "hostname" else BigInteger) for name in MINUTE_COLUMNS),
 )
+#: The names of views that read as tables.
+SHOWN = frozenset({logs.name, pattern_minutes.name})
 
 analyses = numbered(
     "analyses",
@@ -299,9 +309,10 @@ def _ddl(dialect: str) -> tuple[str, ...]:
 
 def create(connection: Connection) -> None:
     """Make every table and index in an empty database and note the revision; see :func:`create_view`."""
-    for statement in (*_ddl(connection.dialect.name), *view_of_logs(connection.dialect.name)):
+    dialect = connection.dialect.name
+    for statement in (*_ddl(dialect), *view_of_logs(dialect), VIEW_OF_MINUTES):
         connection.exec_driver_sql(statement)
-    connection.exec_driver_sql(LOG_WORDS[connection.dialect.name])
+    connection.exec_driver_sql(LOG_WORDS[dialect])
     connection.exec_driver_sql(f"INSERT INTO alembic_version (version_num) VALUES ('{HEAD}')")  # noqa: S608
 
 

@@ -1,4 +1,5 @@
-"""The views: ``logs``, every log whole, and ``agent_logs``, the reference's table. Both are plain SQL.
+"""The views: ``logs``, every log whole, ``pattern_minutes``, and ``agent_logs``, the reference's table. All are plain
+SQL.
 
 What a log shares with its origin is looked up for each log by itself rather than joined: so ``logs`` is as good as a
 table to SQLite's planner, wherever it stands in a statement, and what is not asked for is not looked up.
@@ -16,6 +17,13 @@ _COLUMNS = (
     *("created_text", "part", "raw"),
 )
 _SHARED = "COALESCE(l.{0}, (SELECT o.{0} FROM origins AS o WHERE o.id = l.origin_id))"
+
+#: The columns of ``pattern_minutes``, and the statement that makes it.
+MINUTE_COLUMNS = ("minute", "pattern_id", "hostname", "count")
+VIEW_OF_MINUTES = (
+    "CREATE VIEW pattern_minutes AS SELECT m.minute, m.pattern_id,"
+    " (SELECT h.hostname FROM host_names AS h WHERE h.id = m.host_id) AS hostname, m.count FROM host_minutes AS m"
+)
 
 
 def view_of_logs(dialect: str) -> list[str]:
