@@ -60,14 +60,10 @@ class Ladder:
     _resolved: int = field(default=0, init=False)
     _explained: Explained = field(default_factory=Explained, init=False)
 
-    async def known(self, question: Question) -> Explanation | None:
-        """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
-
-        Raises StoreError.
-        """
-        resolution = await self.read(problems.resolution_of, question.pattern_id)
-        if resolution is not None:
-            return resolved(question, resolution)
+    def known(self, question: Question) -> Explanation | None:
+        """The final answer that needs no model: a confirmed fix or a runbook; None where there is none."""
+        if question.fix is not None:
+            return resolved(question, question.fix)
         return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:

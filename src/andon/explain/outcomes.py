@@ -55,7 +55,7 @@ class Outcomes:
 
     async def at_once(self, job: PendingAnalysis) -> bool:
         """Answer what needs no model: what the site knows, and a rule that a model may not replace."""
-        known = await self.ladder.known(job.question)
+        known = self.ladder.known(job.question)
         if known is not None:
             await self.finish(job, known)
             return True

@@ -166,6 +166,7 @@ def _question(connection: Connection, root: int, template: str, newest: list[Sto
         template=template,
         logs=newest,
         hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
+        fix=next(iter(members.fixes(connection, root)), None),
         **msgspec.structs.asdict(members.figures(connection, root)),
     )
 
