@@ -149,6 +149,11 @@ class Explanation(msgspec.Struct, kw_only=True):
     looked_up: list[int] = []
     suggestion: Suggestion | None = None
 
+    @property
+    def tokens(self) -> int:
+        """What a model read and wrote for it; 0 where none was asked, or its provider does not tell."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
 
 class PendingAnalysis(msgspec.Struct):
     """A claimed row of the queue: ours until the lease ends.
