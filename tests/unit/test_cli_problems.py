@@ -141,7 +141,7 @@ def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: P
         async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
             while job := await store.write(queue.claim, "me", 600, time.time()):
                 if job.second_of is not None:
-                    await store.write(queue.finish_second, job, an_answer("Second opinion: replace the seal"))
+                    await store.write(queue.finish_second, job, an_answer("Second opinion: replace the seal"), 1.0)
                     return
 
     asyncio.run(answer())

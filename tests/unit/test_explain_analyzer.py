@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
-from andon.core.models import Explanation, Rung, now_text
+from andon.core.models import Explanation, Rung, Spent, now_text
 from andon.ingest.sources.heard import IF_OLD, IMPORTED_HEADER
-from andon.store import change, problems
+from andon.store import change, problems, queue
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
@@ -200,6 +200,7 @@ async def test_forbidden_advice_is_kept_as_refused_and_never_shown(tmp_path: Pat
     """The playbook's answer stands, with the rule as the reason; what the model said is kept, and counted."""
 
     said = Explanation(rung=Rung.MODEL, text="Bridge it.", finding=BAD, provider="SCRIPTED", model="m")
+    said.input_tokens, said.output_tokens = 700, 300
     model = ScriptedAnalyst(said)
     async with pipeline(tmp_path, model) as p:
         p.publish(log("Light curtain interrupted"))
@@ -215,6 +216,7 @@ async def test_forbidden_advice_is_kept_as_refused_and_never_shown(tmp_path: Pat
         assert len(model.questions) == 1
         p.publish(log("Pump A lost pressure"))  # the model is not away
         await until(lambda: ("model", 0, "done", 1) in open_rows(p), "the next answer")
+        assert await p.store.read(queue.spent, 0) == Spent(2, 700 + 300 + 10 + 5)
 
 
 async def test_an_answer_that_says_nothing_is_asked_for_again(tmp_path: Path) -> None:

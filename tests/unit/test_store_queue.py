@@ -7,7 +7,7 @@ import functools
 
 from sqlalchemy import Connection, update
 
-from andon.core.models import PendingAnalysis, Rung
+from andon.core.models import Explanation, PendingAnalysis, Rung, Spent
 from andon.core.settings.database_url import Database
 from andon.store import AnalysisPolicy, Store, Visitor, counts, queue, search
 from andon.store.schema.tables import patterns
@@ -91,6 +91,28 @@ def test_a_lease_that_ran_out_is_claimed_again(database: Database) -> None:
             assert (await _claimed(store, "c", now=clock.now)).attempts == 3
 
     asyncio.run(work())
+
+
+def test_the_tokens_that_an_answer_took_are_counted_with_it(database: Database) -> None:
+    """Those of an answer that is shown and of an opinion below it; rules take none."""
+
+    def told(text: str, read: int | None, written: int | None) -> Explanation:
+        answer = an_answer(text)
+        answer.input_tokens, answer.output_tokens = read, written
+        return answer
+
+    async def work() -> Spent:
+        async with opened(database) as store:
+            await store.record([a_log(1), a_log(2, "p2"), a_log(3, "p3")], [])
+            await store.write(queue.finish, await _claimed(store), told("the cable", 600, 40), NOW)
+            await store.write(
+                queue.finish, await _claimed(store), an_answer("a rule", Rung.PLAYBOOK), NOW, told("below", 7, None)
+            )
+            await store.write(queue.finish, await _claimed(store), an_answer("a rule", Rung.PLAYBOOK), NOW, True)
+            await store.write(queue.finish_second, await _claimed(store), told("below", 20, 1), NOW)
+            return await store.read(queue.spent, NOW - 60)
+
+    assert asyncio.run(work()) == Spent(0, 600 + 40 + 7 + 20 + 1)
 
 
 def test_a_final_explanation_appears_on_every_log_of_the_pattern(database: Database) -> None:

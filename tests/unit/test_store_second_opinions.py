@@ -56,7 +56,7 @@ def test_a_second_opinion_waits_behind_everything_and_is_shown_below(database: D
         job = await claimed(store)
         assert (job.reason, job.second_of, job.pattern_id, job.provisional) == ("second", 1, 1, True)
         assert [log.id for log in job.question.logs] == [1]
-        await store.write(queue.finish_second, job, an_answer("the model"))
+        await store.write(queue.finish_second, job, an_answer("the model"), NOW)
         shown = await analysis_of(store, 1)
         assert (shown and shown.text) == "the playbook"
         opinion = await below(store, 1)
@@ -77,7 +77,7 @@ def test_what_shows_something_else_has_no_use_for_it(database: Database) -> None
         await ruled(store)
         job = await claimed(store)
         await store.write(problems.resolve, 1, "cleaned the fan", None, None, NOW)
-        await store.write(queue.finish_second, job, an_answer("the model"))
+        await store.write(queue.finish_second, job, an_answer("the model"), NOW)
         assert await store.write(queue.claim, "me", 60, NOW) is None
         assert await below(store, 1) is None
 
@@ -95,7 +95,7 @@ def test_merged_problems_keep_the_second_opinion_of_what_they_show(database: Dat
         await store.write(problems.merge, 2, 1)
         job = await claimed(store)
         assert (job.pattern_id, job.second_of, len(job.question.logs)) == (1, 1, 2)
-        await store.write(queue.finish_second, job, an_answer("the model"))
+        await store.write(queue.finish_second, job, an_answer("the model"), NOW)
         assert await store.write(queue.claim, "me", 60, NOW) is None
         assert await below(store, 2) == await below(store, 1) is not None
         await store.write(problems.split, 2)
@@ -132,7 +132,7 @@ def test_a_log_with_an_answer_of_its_own_has_a_second_opinion_of_its_own(databas
         await ruled(store)
         job = await claimed(store)
         assert ([log.id for log in job.question.logs], job.second_of, job.log_id) == ([1], 1, 1)
-        await store.write(queue.finish_second, job, an_answer("the model"))
+        await store.write(queue.finish_second, job, an_answer("the model"), NOW)
         assert await below(store, 1) is not None
         assert await below(store, 2) is None
         assert [(row.log_id, row.reason) for row in await store.read(queue.listing)] == [(2, "second")]
@@ -175,7 +175,7 @@ def test_retention_keeps_what_a_second_opinion_cites(database: Database) -> None
         assert await store.read(needed, {1: 1, 2: 1}) == set()
         answer = an_answer("the model")
         answer.finding = {"evidence": [2]}
-        await store.write(queue.finish_second, await claimed(store), answer)
+        await store.write(queue.finish_second, await claimed(store), answer, NOW)
         assert await store.read(needed, {1: 1, 2: 1}) == {2}
 
     tried(database, work)
@@ -189,7 +189,7 @@ def test_the_last_word_of_a_person_on_an_explanation_counts(database: Database) 
         rule = an_answer("Check the fan of the cabinet.", Rung.PLAYBOOK)
         rule.source, rule.finding = "drive-hot", None
         await store.write(queue.finish, await claimed(store), rule, NOW, second=True)
-        await store.write(queue.finish_second, await claimed(store), an_answer("Check the cable."))
+        await store.write(queue.finish_second, await claimed(store), an_answer("Check the cable."), NOW)
         await store.write(verdicts.judge, 1, "wrong", "ann", None, NOW)
         await store.write(verdicts.judge, 1, "helpful", "ann", "it was the fan", NOW + 1)
         await store.write(verdicts.judge, 1, "wrong", "bob", None, NOW + 2)

@@ -389,7 +389,6 @@ class Analyzer:
             self.metrics.model_seconds.observe(time.monotonic() - started)
         for direction, tokens in (("input", explanation.input_tokens), ("output", explanation.output_tokens)):
             self.metrics.model_tokens.labels(direction).inc(tokens or 0)
-        await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
         await self._examine(analyst, job, explanation, time.monotonic() - started)
 
     @staticmethod
@@ -407,10 +406,15 @@ class Analyzer:
         if found is None:
             self.admission.answered(job.pattern_id, seconds)
             self.metrics.model_calls.labels("answered").inc()
-            await self.outcomes.place(job, explanation)
+            try:
+                await self.outcomes.place(job, explanation)
+            except StoreError:
+                await self._spend_tokens(explanation.tokens)
+                raise
             if self.suggestions is not None:
                 await self.suggestions.consider(job, explanation)
             return
+        await self._spend_tokens(explanation.tokens)
         self.metrics.model_calls.labels("refused").inc()
         self.metrics.answers_refused.labels(found.kind).inc()
         if found.kind == "advice":

@@ -50,7 +50,6 @@ class Explained:
 
     async def alike(self, read: Ask, question: Question) -> list[Hint]:
         """What was said of the problem that reads most like ``question``. Raises StoreError."""
-        self._renew(await read(queue.explained_by_models, COMPARED))
         near = self._index.similar(question.template[:_COMPARED_MAX], TOLD, LIKE, exclude=str(question.pattern_id))
         if not near:
             return []
@@ -61,7 +60,7 @@ class Explained:
             if (answer := shown.get(int(key))) is not None and int(key) in self._known
         ]
 
-    def _renew(self, latest: Sequence[tuple[int, str]]) -> None:
+    def renew(self, latest: Sequence[tuple[int, str]]) -> None:
         """Hold ``latest``, (id, template) of each, and nothing else; quick where little changed."""
         known = {id_: template[:_COMPARED_MAX] for id_, template in latest}
         for id_ in self._known.keys() - known.keys():

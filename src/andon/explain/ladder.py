@@ -16,12 +16,12 @@ import structlog
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models import Explanation, Hint, Question, Resolution, Rung
-from andon.explain.context import Explained, facts_about
+from andon.explain.context import COMPARED, Explained, facts_about
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Ready, Rules, at_hand
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
-from andon.store import Ask, problems
+from andon.store import Ask, Connection, problems, queue
 
 log = structlog.get_logger(__name__)
 
@@ -60,26 +60,18 @@ class Ladder:
     _resolved: int = field(default=0, init=False)
     _explained: Explained = field(default_factory=Explained, init=False)
 
-    async def known(self, question: Question) -> Explanation | None:
-        """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
-
-        Raises StoreError.
-        """
-        resolution = await self.read(problems.resolution_of, question.pattern_id)
-        if resolution is not None:
-            return resolved(question, resolution)
+    def known(self, question: Question) -> Explanation | None:
+        """The final answer that needs no model: a confirmed fix or a runbook; None where there is none."""
+        if question.fix is not None:
+            return resolved(question, question.fix)
         return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
         """The question with what the site knows of similar problems, most helpful first; ``for_model`` with the nearest
         rules and facts from history as well. Raises StoreError."""
+        await self._look_around(explained=for_model)
         hints: list[Hint] = []
         if self.fixes is not None:
-            now = self.clock()
-            if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
-                resolved_patterns = await self.read(problems.fixed_patterns)
-                self.fixes.renew(resolved_patterns)
-                self._renewed, self._resolved = now, len(resolved_patterns)
             hints += self.fixes.hints(question)
         if self.runbooks is not None:
             hints += self.runbooks.hints(question)
@@ -95,9 +87,33 @@ class Ladder:
         rules = self.rules_near(question)[:RULES_MAX] if for_model else question.rules
         return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], rules=rules, facts=facts)
 
+    async def _look_around(self, *, explained: bool) -> None:
+        """Read anew, at once, what was confirmed of other problems and, where it matters, ``explained``."""
+        now = self.clock()
+        due = self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER
+        fixed = self.fixes is not None and due
+        if not fixed and not explained:
+            return
+        fixes, latest = await self.read(_of_others, fixed, explained)
+        if self.fixes is not None and fixed:
+            self.fixes.renew(fixes)
+            self._renewed, self._resolved = now, len(fixes)
+        if explained:
+            self._explained.renew(latest)
+
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
         return with_hints(self.rules(question), question.hints)
+
+
+def _of_others(
+    connection: Connection, fixed: bool, explained: bool
+) -> tuple[list[tuple[str, str, Resolution]], list[tuple[int, str]]]:
+    """The problems that are ``fixed``, and those that models ``explained``; none of what is not asked for."""
+    return (
+        problems.fixed_patterns(connection) if fixed else [],
+        queue.explained_by_models(connection, COMPARED) if explained else [],
+    )
 
 
 def with_hints(explanation: Explanation, hints: list[Hint]) -> Explanation:

@@ -55,7 +55,7 @@ class Outcomes:
 
     async def at_once(self, job: PendingAnalysis) -> bool:
         """Answer what needs no model: what the site knows, and a rule that a model may not replace."""
-        known = await self.ladder.known(job.question)
+        known = self.ladder.known(job.question)
         if known is not None:
             await self.finish(job, known)
             return True
@@ -85,12 +85,12 @@ class Outcomes:
         return None
 
     async def place(self, job: PendingAnalysis, explanation: Explanation) -> None:
-        """Put a model's answer that passed the gate where it belongs."""
+        """Put a model's answer that passed the gate where it belongs; the tokens that it took are counted with it."""
         provider, model = self._asked
         standing = self.trust.standing(explanation.provider or provider, explanation.model or model)
         hints = job.question.hints
         if job.second_of is not None:
-            await self._save(queue.finish_second, job, placing.second_opinion(explanation, standing))
+            await self._save(queue.finish_second, job, placing.second_opinion(explanation, standing), self.clock())
             self.metrics.second_opinions.inc()
             return
         if standing is Standing.QUALIFIED:

@@ -107,7 +107,7 @@ class SiteAnswers:
         if question is None:
             return False
         await self.ladder.ready()
-        known = await self.ladder.known(question)
+        known = self.ladder.known(question)
         if known is not None:
             if glance.final and (known.source, known.text) == (glance.source, glance.text):
                 return False

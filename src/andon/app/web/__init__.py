@@ -45,11 +45,12 @@ def listen(service: Service) -> HttpServer:
         _listen_for_otlp(service, otlp, access, reception)
     # elsewhere than on loopback a login or a token is demanded, whatever name a page's owner turns to us
     hosts = None if settings.http_exposed else HostNames(settings.http_host, settings.http_hosts)
-    made: list[tuple[FastAPI, Backend]] = []
+    made: list[Backend] = []
 
     def make() -> ASGIApp:
-        made[:] = [_application(service, access, hosts, reception, otlp)]
-        return made[0][0]
+        app, backend = _application(service, access, hosts, reception, otlp)
+        made[:] = [backend]
+        return app
 
     doorway = Doorway(
         Vitals(service.health, service.metrics, service.freshen, service.refresh),
@@ -67,7 +68,7 @@ def listen(service: Service) -> HttpServer:
             await doorway.looked_at.wait()
             from andon.app.web.page.warming import keep_warm  # which the page has imported
 
-            await keep_warm(*made[0], service.began.wait)
+            await keep_warm(made[0], service.began.wait)
         finally:
             await doorway.close()
 

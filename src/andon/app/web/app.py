@@ -71,9 +71,9 @@ def build_app(
 
     _add_vitals(app, Vitals(health, metrics, freshen, refresh))
     if intake is not None:
-        app.include_router(intake.router)
+        _serve(app, intake.router)
     if api is not None:
-        app.include_router(api)
+        _serve(app, api)
         describe(app, SCHEMAS if intake is not None else {})
 
         @app.get("/openapi.json", include_in_schema=False)
@@ -82,10 +82,16 @@ def build_app(
             return JSONResponse(app.openapi())
 
     if page is not None:
-        app.include_router(build_page_router(page))
-        app.include_router(build_login_router(page, access))
+        _serve(app, build_page_router(page))
+        _serve(app, build_login_router(page, access))
         add_failures(app, page)
     return app
+
+
+def _serve(app: FastAPI, router: APIRouter) -> None:
+    """Serve the routes of ``router``, which are whole; ``include_router`` would build each of them once more, and who
+    asks for the first page would wait for that."""
+    app.router.routes.extend(router.routes)
 
 
 def _add_vitals(app: FastAPI, vitals: Vitals) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from andon.core.models.logs import Picture, StoredLog
+from andon.core.models.patterns import Resolution
 
 
 class Rung(enum.StrEnum):
@@ -75,6 +76,7 @@ class Hint(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct):
     """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
 
+    ``fix`` is the newest confirmed fix of this very problem, where it is asked about as the store has it.
     ``hints`` are what the rungs above know about similar problems; the analyst shows them to the model and says so.
     ``rules`` are the rules of the playbook that come nearest, best first: the model may rest on one, or on none.
     ``facts`` are short lines from the site's history (counts, what else the host logged around the same time).
@@ -89,6 +91,7 @@ class Question(msgspec.Struct):
     first_seen: str
     last_seen: str
     worst_severity: str
+    fix: Resolution | None = None
     hints: list[Hint] = []
     rules: list[Hint] = []
     facts: list[str] = []
@@ -154,6 +157,11 @@ class Explanation(msgspec.Struct, kw_only=True):
     cited: list[int] = []
     looked_up: list[int] = []
     suggestion: Suggestion | None = None
+
+    @property
+    def tokens(self) -> int:
+        """What a model read and wrote for it; 0 where none was asked, or its provider does not tell."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
 
 
 class PendingAnalysis(msgspec.Struct):

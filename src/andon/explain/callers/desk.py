@@ -103,6 +103,7 @@ class CallerDesk:
         self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
         self._wake = asyncio.Event()
+        self._look_at = float("-inf")
         self._resting = False
 
     # Where callers come in.
@@ -333,7 +334,7 @@ class CallerDesk:
                     await step()
                 except (StoreError, BrokerError) as error:
                     log.warning("callers cannot be answered now", error=str(error))
-            if not await woken(self._wake, LOOK):
+            if not await woken(self._wake, max(0.0, min(self._look_at - time.monotonic(), LOOK))):
                 await self._rest(seen)
 
     async def _rest(self, seen: int) -> None:
@@ -377,8 +378,13 @@ class CallerDesk:
         await self._answer_explained(patterns, patterns)
 
     async def _answer_shown(self) -> None:
-        """What people did beside us (merged a problem into an explained one, told a fix) answers callers too."""
-        await self._answer_explained(set(self._attached), set())
+        """What people did beside us (merged a problem into an explained one, told a fix) answers callers too.
+
+        What is explained here tells its callers itself, so that this is looked at once in :data:`LOOK` seconds.
+        """
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK
+            await self._answer_explained(set(self._attached), set())
 
     async def _answer_unasked(self) -> None:
         """Logs that the site's rules leave unexplained: nobody waits for what will not come."""

@@ -74,11 +74,12 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
         script = _of_script(" ".join(word for word in visible(text).split() if word not in asked.text))
         if script and not wanted & script:
             return f"is in a different language than requested ({min(script).capitalize()})"
-        hits = _hits(asked.own(text)) if not script else None
+        own = asked.own(text) if not script else []
+        hits = _hits(own)
         if not hits:
             continue
         language, times = hits.most_common(1)[0]
-        different = {word for word in asked.own(text) if language in _languages().get(word, ())}
+        different = {word for word in own if language in _languages().get(word, ())}
         if (
             language not in wanted
             and times >= _LEAST
@@ -86,7 +87,7 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
             and times >= _MORE * max(hits[one] for one in wanted)
         ):
             return f"is in a different language than requested ({language.capitalize()})"
-        others = {word for word in asked.own(text) if wanted.isdisjoint(_languages().get(word, wanted))}
+        others = {word for word in own if wanted.isdisjoint(_languages().get(word, wanted))}
         if len(others) >= max(_MIXED, _MORE * max(hits[one] for one in wanted)):
             return "is in a mixture of languages"
     if _copies_foreign(said.cause, asked, wanted):
@@ -133,6 +134,8 @@ def _languages() -> dict[str, list[str]]:
 
 def _of_script(text: str, least: int = _LETTERS) -> frozenset[str]:
     """The languages that are written in the script of ``text``, where that is not Latin."""
+    if text.isascii():
+        return frozenset()
     scripts: Counter[str] = Counter()
     for character in text[:2_000]:
         if character.isalpha():

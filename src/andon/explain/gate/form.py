@@ -6,6 +6,7 @@ language more than 40 in 100, of a list of eight checks that differ in one digit
 
 from __future__ import annotations
 
+import functools
 import re
 
 from andon.core.models import Explanation
@@ -71,7 +72,7 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
         return "repeats itself over and over"
     if explanation.finding is not None and _BRACES.search(joined):
         return "is the form that was not filled in"
-    ours = _shingles(f"{prompts.RULES}\n{instructions}")
+    ours = _told(instructions)
     if (
         _RECORD.match(joined)
         or any(_JSON.match(text) for text in texts)
@@ -124,6 +125,12 @@ def _copies(text: str, ours: set[tuple[str, ...]]) -> bool:
     """Whether most of it is what we told the model to do."""
     shingles = _shingles(text)
     return len(shingles) >= _COPIED_LEAST and len(shingles & ours) >= _COPIED * len(shingles)
+
+
+@functools.lru_cache(maxsize=4)
+def _told(instructions: str) -> set[tuple[str, ...]]:
+    """What the model was told, in which answers of it are looked for; the same for all that are asked alike."""
+    return _shingles(f"{prompts.RULES}\n{instructions}")
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:

@@ -47,7 +47,13 @@ def words_of(text: str) -> list[str]:
     >>> words_of("Lüfter F12: okokokok")
     ['lufter', 'f', '12', 'ok', 'ok', 'ok', 'ok']
     """
-    return [piece for word in _WORD.findall(folded(visible(text))) for piece in _pieces(word)]
+    return [*_words(text)]
+
+
+@functools.lru_cache(maxsize=64)
+def _words(text: str) -> tuple[str, ...]:
+    """As :func:`words_of`: each check of the gate takes the same few texts apart."""
+    return tuple(piece for word in _WORD.findall(folded(visible(text))) for piece in _pieces(word))
 
 
 def _pieces(word: str) -> Iterable[str]:

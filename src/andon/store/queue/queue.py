@@ -31,6 +31,7 @@ from andon.store.engine.rows import (
     to_log_and_analysis,
 )
 from andon.store.problems import analysis_rows, members, merges, second_opinions
+from andon.store.queue.usage import spend
 from andon.store.rules.analysis import is_late
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, logs, patterns
@@ -166,6 +167,7 @@ def _question(connection: Connection, root: int, template: str, newest: list[Sto
         template=template,
         logs=newest,
         hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
+        fix=next(iter(members.fixes(connection, root)), None),
         **msgspec.structs.asdict(members.figures(connection, root)),
     )
 
@@ -187,8 +189,11 @@ def finish(
     """Store the final explanation and show it. A row that is final already stays as it is.
 
     Where the row was superseded meanwhile, the answer still counts unless the problem shows a final one by now.
-    ``second`` is what a model says below it, True where that is still to be asked for.
+    ``second`` is what a model says below it, True where that is still to be asked for. The tokens that a model took
+    are counted with its answer.
     """
+    for answer in (explanation, second):
+        _count_tokens(connection, answer, now)
     row = _row(connection, job.id)
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
     shown = None if root is None else members.shown(connection, root)
@@ -213,9 +218,15 @@ def finish(
     return _analysis(connection, job.id)
 
 
-def finish_second(connection: Connection, job: PendingAnalysis, explanation: Explanation) -> None:
-    """Store a second opinion below the row that it was asked for."""
+def finish_second(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> None:
+    """Store a second opinion below the row that it was asked for, and count the tokens that it took."""
+    _count_tokens(connection, explanation, now)
     second_opinions.end(connection, job.id, AnalysisStatus.DONE, **analysis_rows.answered(explanation))
+
+
+def _count_tokens(connection: Connection, answer: Explanation | bool, now: float) -> None:
+    if isinstance(answer, Explanation) and (tokens := answer.tokens):
+        spend(connection, 0, tokens, now)
 
 
 def end_second(

@@ -22,7 +22,8 @@ def spend(connection: Connection, calls: int, tokens: int, now: float) -> None:
     """Note a model call (before it is made, so that a crash cannot hide it) or the tokens it took (after)."""
     minute = int(now) // 60
     run(connection, _ADD, (minute, calls, tokens))
-    run(connection, _FORGET, (minute - _KEPT,))
+    if calls:  # what its answer took follows it
+        run(connection, _FORGET, (minute - _KEPT,))
 
 
 def spent(connection: Connection, since: float) -> Spent:

@@ -87,14 +87,14 @@ def add(router: APIRouter, backend: Backend) -> None:
     """Add them. Those of one problem also answer under their former name, ``/patterns``, which OpenAPI leaves out."""
     operations = Operations(backend)
     _trends(router, backend)
-    of_problems = APIRouter()
-    _known(of_problems, backend)
-    _alarms(of_problems, operations)
-    _fixes(of_problems, operations)
-    _words(of_problems, operations)
-    _grouping(of_problems, operations)
-    router.include_router(of_problems, prefix="/problems")
-    router.include_router(of_problems, prefix="/patterns", include_in_schema=False)
+    for name, shown in (("/problems", True), ("/patterns", False)):
+        of_problems = APIRouter(prefix=router.prefix + name, responses=router.responses, include_in_schema=shown)
+        _known(of_problems, backend)
+        _alarms(of_problems, operations)
+        _fixes(of_problems, operations)
+        _words(of_problems, operations)
+        _grouping(of_problems, operations)
+        router.routes.extend(of_problems.routes)
 
 
 def _known(router: APIRouter, backend: Backend) -> None:

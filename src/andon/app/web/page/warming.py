@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
-from fastapi import FastAPI
 
 from andon.app.system_state import system_state
 from andon.app.web.page.backend import Backend
@@ -27,7 +26,7 @@ AFTER = 2.0
 WITHIN = 120.0
 
 
-async def keep_warm(app: FastAPI, backend: Backend, began: Callable[[], Awaitable[object]]) -> None:
+async def keep_warm(backend: Backend, began: Callable[[], Awaitable[object]]) -> None:
     """Make ready what can be; ``began`` ends when the database can be asked. Runs until it is cancelled.
 
     What cannot be made ready is made for who asks for it, and says then why it cannot.
@@ -36,7 +35,7 @@ async def keep_warm(app: FastAPI, backend: Backend, began: Callable[[], Awaitabl
         await began()
         await asyncio.sleep(AFTER)
         async with asyncio.timeout(WITHIN):
-            await asyncio.to_thread(_prepare, app)
+            await asyncio.to_thread(_prepare)
         for part in (_board, _bar, _problem, _journal, _system):
             await _made(backend, part)
         await asyncio.Event().wait()
@@ -44,18 +43,8 @@ async def keep_warm(app: FastAPI, backend: Backend, began: Callable[[], Awaitabl
         await backend.usual.close()
 
 
-def _prepare(app: FastAPI) -> None:
-    """Routes are put together when one is first looked for, templates compiled when they are first filled in."""
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/no-such-page/",
-        "root_path": "",
-        "headers": [],
-        "query_string": b"",
-    }
-    for route in app.routes:
-        route.matches(dict(scope))
+def _prepare() -> None:
+    """Templates are compiled when they are first filled in, files read when one is first asked for."""
     static_files()
     compile_templates()
 
