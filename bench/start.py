@@ -35,6 +35,19 @@ async def one() -> dict[str, str]:
     return {}
 uvicorn.Config(app).load()
 """
+#: The libraries that a service needs before it is ready, and nothing of ours: no start can cost less with them.
+LIBRARIES = """
+import gc, os, sys
+gc.disable()
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+sys.modules["rich"] = None
+import structlog
+del sys.modules["rich"]
+import asyncio, msgspec, nats, nats.micro, prometheus_client, pydantic_settings, sqlalchemy, typer._adapters, uvloop
+import sqlalchemy.dialects.sqlite, starlette.requests, starlette.responses
+from andon.app import bare_uvicorn
+print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+"""
 STAND_IN = Path(__file__).parents[1] / "tests" / "support" / "ollama.py"
 
 
@@ -53,6 +66,7 @@ async def measure(*, quick: bool) -> list[Row]:
     bare: list[tuple[float, float]] = []
     route: list[tuple[float, float]] = []
     broker: list[tuple[float, float]] = []
+    libraries: list[tuple[float, float]] = []
     starts: list[Started] = []
     asked: list[Started] = []
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as name:
@@ -60,6 +74,7 @@ async def measure(*, quick: bool) -> list[Row]:
         for number in range(rounds):  # in turn, so that all see the same load
             bare.append(await asyncio.to_thread(run, "pass"))
             route.append(await asyncio.to_thread(run, ONE_ROUTE))
+            libraries.append(await asyncio.to_thread(libraries_alone))
             broker.append(await asyncio.to_thread(broker_start, place / f"broker-{number}"))
             starts.append(await asyncio.to_thread(start, place / f"playbook-{number}", warm, PROVIDER="PLAYBOOK"))
             asked.append(await asyncio.to_thread(with_ollama, place / f"ollama-{number}", warm))
@@ -81,6 +96,8 @@ async def measure(*, quick: bool) -> list[Row]:
         end="",
     )
     print(f"to its port, {_both([one[1] for one in broker], 3)} CPU s")
+    print(f"  its libraries alone: {_both([one[0] for one in libraries])} CPU s, ", end="")
+    print(f"{min(one[1] for one in libraries):.0f} MiB")
     return [
         _row("start: ready", [one.seconds for one in starts], "s", "Python alone", [one[0] for one in bare]),
         _row("start: CPU until warm", [one.warm for one in asked], "s", "one route", [one[1] for one in route]),
@@ -150,6 +167,17 @@ def run(program: str) -> tuple[float, float]:
     if process.returncode:
         raise RuntimeError(f"a yardstick ended with {process.returncode}")
     return time.perf_counter() - began, used.ru_utime + used.ru_stime
+
+
+def libraries_alone() -> tuple[float, float]:
+    """CPU seconds and MiB of a process that imports what a service needs of others before it is ready."""
+    process = subprocess.Popen([sys.executable, "-c", LIBRARIES], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout:
+        kibibytes = int(process.stdout.read())
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime, kibibytes / 1024
 
 
 def broker_start(place: Path) -> tuple[float, float]:

@@ -74,7 +74,7 @@ _LETTER = re.compile(r"(?:^|RULE|OPTION)\W*([ABC])\b(?! \w)")
 _DIGITS = re.compile(r"\d{1,18}")
 
 
-class Finding(BaseModel):
+class Finding(BaseModel, defer_build=True):
     """One problem explained: what it is, why, and what to check first (in that order).
 
     The field descriptions are read by the model. Values outside the bounds are refused here;

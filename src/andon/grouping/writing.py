@@ -26,7 +26,7 @@ SEAM = "\u200a"
 # What may belong to a word, a number or a path.
 _JOINING = r"A-Za-z0-9_.\-/\\@$~+#"
 _SEAMS = late(rf"(?<=[{SIGNS}])(?=[{_JOINING}])|(?<=[{_JOINING}])(?=[{SIGNS}])")
-_HAS_SIGNS = re.compile(f"[{SIGNS}]").search
+_HAS_SIGNS = late(f"[{SIGNS}]")
 # Digits other than ASCII's; what has another form or looks like something else, in runs: a mark may be a character.
 _ODD = late(
     "[^\\D0-9]+|[\u00a0\u00ab\u00ad\u00bb\u2000-\u201f\u2026-\u202f\u2032\u2033\u2039\u203a\u205f-\u2069\u2100-\u214f\u2212"
@@ -57,7 +57,7 @@ def plain(text: str) -> str:
     if text.isascii():
         return text
     text = _ODD.sub(_as_plain, unicodedata.normalize("NFC", text))
-    return _SEAMS.sub(SEAM, text) if _HAS_SIGNS(text) else text
+    return _SEAMS.sub(SEAM, text) if _HAS_SIGNS.search(text) else text
 
 
 def _as_plain(match: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import NoDecode
 
 from andon.core.settings.broker_users import OWN_USER, NatsUser
+from andon.core.settings.late_tables import Late
 from andon.core.settings.lists import listed
 
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^:\[\]/?#@\\\s]+)(?::(\d{0,5}))?")
@@ -88,7 +89,7 @@ class ListenerSettings(BaseModel, defer_build=True):
         "set; `closed`: it requires credentials from everyone except Andon and the commands of the same user. One of "
         "`open`, `closed`; see [access](access.md).",
     )
-    nats_users: list[NatsUser] = Field(
+    nats_users: list[Late[NatsUser]] = Field(
         [],
         max_length=1_000,
         description="Producers that log in to the embedded broker, in `andon.toml`: a table `[[nats_users]]` for each "

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from andon.core.settings.late_tables import LateTable
 from andon.core.wrong_values import in_words
 
 #: Settings whose values are never shown, beside keys, passwords and tokens.
@@ -88,6 +89,8 @@ def _keys(way: list[Any], names: Mapping[str, str], settings: type[BaseModel]) -
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
+    elif isinstance(annotation, LateTable) and annotation.place:
+        yield annotation.load()
     for part in get_args(annotation):
         yield from _models(part)
 

@@ -36,6 +36,7 @@ from andon.core.models import SEVERITY_RANK
 from andon.core.private_files import FileAccess, access_for
 from andon.core.settings.connectors import ConnectorSettings
 from andon.core.settings.database_url import Database, parse_database
+from andon.core.settings.late_tables import Late
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.mistakes import InFile, sentence
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
@@ -236,12 +237,12 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
         description="The site's shifts, in `andon.toml`: a table `[[shifts]]` for each with `name`, `start` and `end` "
         '(such as `"06:00"`, in `ANDON_TIME_ZONE`) and `days` (`["mon", "tue"]`; all unless given).',
     )
-    services: dict[str, ServiceSettings] = Field(
+    services: dict[str, Late[ServiceSettings]] = Field(
         {},
         description='Exceptions for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
         "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first match applies.",
     )
-    retention: list[RetentionSettings] = Field(
+    retention: list[Late[RetentionSettings]] = Field(
         [],
         max_length=200,
         description="How long logs are kept, in `andon.toml`: a table `[[retention]]` for each rule; the first match "

@@ -1,46 +1,8 @@
 """Alarms: their states and lifecycle, what operators do with them, and the questions about them."""
 
-from andon.store.alarms.deeds import Deed, Did, deeds, problems_of
-from andon.store.alarms.operator_actions import (
-    Handover,
-    ShiftNote,
-    acknowledge,
-    add_note,
-    handovers,
-    notes,
-    shelve,
-    sign,
-    unshelve,
-)
-from andon.store.alarms.present import (
-    Activation,
-    Happened,
-    activations,
-    happened,
-    last_by_place,
-    last_started,
-    present,
-    totals,
-)
-from andon.store.alarms.problem_alarms import Lasted, ProblemAlarms, chatters, of_patterns, starts, time_to_clear
-from andon.store.alarms.problem_shares import ProblemShare, areas, by_problem, median_acknowledgement
-from andon.store.alarms.queries import (
-    EVERYWHERE,
-    AlarmCounts,
-    AlarmEntry,
-    AlarmFilter,
-    AlarmList,
-    Share,
-    Stopping,
-    alarm,
-    counts,
-    durations,
-    first_out,
-    listing,
-    of_problem,
-)
-from andon.store.alarms.record_states import RECORD_STATES, RecordState, state_of
-from andon.store.alarms.states import says_active
+from typing import TYPE_CHECKING
+
+from andon.core.late_names import late_names
 
 __all__ = [
     "EVERYWHERE",
@@ -92,3 +54,93 @@ __all__ = [
     "totals",
     "unshelve",
 ]
+
+if TYPE_CHECKING:
+    from andon.store.alarms.active_alarms import (
+        Activation,
+        Happened,
+        activations,
+        happened,
+        last_by_place,
+        last_started,
+        present,
+        totals,
+    )
+    from andon.store.alarms.operator_actions import (
+        Handover,
+        ShiftNote,
+        acknowledge,
+        add_note,
+        handovers,
+        notes,
+        shelve,
+        sign,
+        unshelve,
+    )
+    from andon.store.alarms.operator_deeds import Deed, Did, deeds, problems_of
+    from andon.store.alarms.problem_alarms import Lasted, ProblemAlarms, chatters, of_patterns, starts, time_to_clear
+    from andon.store.alarms.problem_shares import ProblemShare, areas, by_problem, median_acknowledgement
+    from andon.store.alarms.queries import (
+        EVERYWHERE,
+        AlarmCounts,
+        AlarmEntry,
+        AlarmFilter,
+        AlarmList,
+        Share,
+        Stopping,
+        alarm,
+        counts,
+        durations,
+        first_out,
+        listing,
+        of_problem,
+    )
+    from andon.store.alarms.record_states import RECORD_STATES, RecordState, state_of
+    from andon.store.alarms.states import says_active
+else:
+    __getattr__ = late_names(
+        __name__,
+        {
+            "active_alarms": (
+                "Activation",
+                "Happened",
+                "activations",
+                "happened",
+                "last_by_place",
+                "last_started",
+                "present",
+                "totals",
+            ),
+            "operator_actions": (
+                "Handover",
+                "ShiftNote",
+                "acknowledge",
+                "add_note",
+                "handovers",
+                "notes",
+                "shelve",
+                "sign",
+                "unshelve",
+            ),
+            "operator_deeds": ("Deed", "Did", "deeds", "problems_of"),
+            "problem_alarms": ("Lasted", "ProblemAlarms", "chatters", "of_patterns", "starts", "time_to_clear"),
+            "problem_shares": ("ProblemShare", "areas", "by_problem", "median_acknowledgement"),
+            "queries": (
+                "EVERYWHERE",
+                "AlarmCounts",
+                "AlarmEntry",
+                "AlarmFilter",
+                "AlarmList",
+                "Share",
+                "Stopping",
+                "alarm",
+                "counts",
+                "durations",
+                "first_out",
+                "listing",
+                "of_problem",
+            ),
+            "record_states": ("RECORD_STATES", "RecordState", "state_of"),
+            "states": ("says_active",),
+        },
+    )

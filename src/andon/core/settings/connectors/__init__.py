@@ -7,20 +7,8 @@ from typing import NamedTuple
 from pydantic import model_validator
 
 from andon.core.settings.connectors.action_settings import ActionSettings
-from andon.core.settings.connectors.apprise_settings import AppriseSettings
-from andon.core.settings.connectors.email_settings import EmailSettings
-from andon.core.settings.connectors.foundry_settings import FoundrySettings
-from andon.core.settings.connectors.jira_settings import JiraSettings
-from andon.core.settings.connectors.mcp_servers_settings import McpSettings
-from andon.core.settings.connectors.ntfy_settings import NtfySettings
-from andon.core.settings.connectors.outside_settings import OutsideSettings
-from andon.core.settings.connectors.pagerduty_settings import PagerDutySettings
-from andon.core.settings.connectors.servicenow_settings import ServiceNowSettings
-from andon.core.settings.connectors.slack_settings import SlackSettings
-from andon.core.settings.connectors.splunk_settings import SplunkSettings
+from andon.core.settings.connectors.kinds import KindSettings
 from andon.core.settings.connectors.target import Target
-from andon.core.settings.connectors.teams_settings import TeamsSettings
-from andon.core.settings.connectors.webhook_settings import WebhookSettings
 
 #: The kinds that Andon comes with: their settings, each a list of tables.
 KINDS = (
@@ -47,22 +35,7 @@ class Named(NamedTuple):
     table: Target
 
 
-class ConnectorSettings(
-    ActionSettings,
-    OutsideSettings,
-    JiraSettings,
-    ServiceNowSettings,
-    SplunkSettings,
-    FoundrySettings,
-    WebhookSettings,
-    SlackSettings,
-    TeamsSettings,
-    PagerDutySettings,
-    EmailSettings,
-    NtfySettings,
-    AppriseSettings,
-    McpSettings,
-):
+class ConnectorSettings(ActionSettings, KindSettings):
     """All of them."""
 
     @property

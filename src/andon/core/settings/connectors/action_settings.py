@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from andon.core.lengths import read_seconds
 from andon.core.settings.connectors.target import base_url
+from andon.core.settings.late_tables import Late
 from andon.core.settings.retention import SeverityName
 
 
@@ -135,14 +136,14 @@ class Route(Where):
 class ActionSettings(BaseModel, defer_build=True):
     """Rules, routes, and who approves."""
 
-    action_rules: list[ActionRule] = Field(
+    action_rules: list[Late[ActionRule]] = Field(
         [],
         max_length=100,
         description="Actions that Andon proposes on its own, in `andon.toml`: a table `[[action_rules]]` for each, "
         "such as a "
         "ticket for every new CRITICAL problem of line 3; see [actions](actions.md#rules).",
     )
-    notify: list[Route] = Field(
+    notify: list[Late[Route]] = Field(
         [],
         max_length=100,
         description="Who is told about what, in `andon.toml`: a table `[[notify]]` for each route; see "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target
 
@@ -42,15 +42,3 @@ def is_address(text: str) -> bool:
         return bool(urlsplit(text.strip()).scheme) and "://" in text
     except ValueError:  # such as half an address of IPv6
         return False
-
-
-class AppriseSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    apprise: list[AppriseTable] = Field(
-        [],
-        max_length=20,
-        description="Services that the Apprise library supports (extra `apprise`). "
-        "In `andon.toml`: a table `[[apprise]]` for each; see "
-        "[connectors](connectors.md#apprise).",
-    )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target
 
@@ -82,19 +82,6 @@ class EmailTable(Target):
     def server_port(self) -> int:
         """The port that is called."""
         return self.port or PORTS[self.security]
-
-
-class EmailSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    email: list[EmailTable] = Field(
-        [],
-        max_length=20,
-        description="Mail. In `andon.toml`: a table `[[email]]` for each; see [connectors](connectors.md#email).",
-    )
-    email_password: SecretStr = Field(
-        SecretStr(""), description="Password of each `[[email]]` that has a `user` but no password of its own."
-    )
 
 
 def _address(value: str) -> str:

@@ -137,21 +137,3 @@ class FoundryTable(Target):
         if len({one.name for one in self.actions}) < len(self.actions):
             raise ValueError("two [[foundry.actions]] have the same name")
         return self
-
-
-class FoundrySettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    foundry: list[FoundryTable] = Field(
-        [],
-        max_length=20,
-        description="Palantir Foundry: files, streams, ontology actions. "
-        "In `andon.toml`: a table `[[foundry]]` for each; see "
-        "[connectors](connectors.md#foundry).",
-    )
-    foundry_token: SecretStr = Field(
-        SecretStr(""), description="Token for each `[[foundry]]` table without a login of its own."
-    )
-    foundry_client_secret: SecretStr = Field(
-        SecretStr(""), description="Client secret for each `[[foundry]]` table that has a `client_id` but no secret."
-    )

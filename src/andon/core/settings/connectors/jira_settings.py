@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.action_settings import Severe
 from andon.core.settings.connectors.target import Target, base_url
@@ -117,17 +117,3 @@ class JiraTable(Target):
         if self.priorities and "priority" in self.fields:
             raise ValueError("priorities and fields both set the priority: remove one of them")
         return self
-
-
-class JiraSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    jira: list[JiraTable] = Field(
-        [],
-        max_length=20,
-        description="Jira Cloud and Data Center. In `andon.toml`: a table `[[jira]]` for each; see "
-        "[connectors](connectors.md#jira).",
-    )
-    jira_token: SecretStr = Field(
-        SecretStr(""), description="Token (or password) for each `[[jira]]` table without one of its own."
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target, base_url
 
@@ -46,14 +46,3 @@ class McpTable(Target):
                 f"{both[0]} is listed in read_tools and in write_tools: list a tool that writes in write_tools only"
             )
         return self
-
-
-class McpSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    mcp_servers: list[McpTable] = Field(
-        [],
-        max_length=20,
-        description="Tools of MCP servers (extra `mcp`). In `andon.toml`: a table `[[mcp_servers]]` for each; see "
-        "[connectors](connectors.md#mcp-servers).",
-    )

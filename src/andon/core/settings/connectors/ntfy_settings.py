@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target, base_url
 
@@ -53,16 +53,3 @@ class NtfyTable(Target):
         if self.user and (token or self.token_file is not None):
             raise ValueError("a token replaces user and password: set one or the other")
         return self
-
-
-class NtfySettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    ntfy: list[NtfyTable] = Field(
-        [],
-        max_length=20,
-        description="ntfy. In `andon.toml`: a table `[[ntfy]]` for each; see [connectors](connectors.md#ntfy).",
-    )
-    ntfy_token: SecretStr = Field(
-        SecretStr(""), description="Token for each `[[ntfy]]` table with neither a token nor a `user` of its own."
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target, base_url
 
@@ -32,17 +32,3 @@ class PagerDutyTable(Target):
         if self.routing_key.get_secret_value() and self.routing_key_file is not None:
             raise ValueError("set either routing_key or routing_key_file, not both")
         return self
-
-
-class PagerDutySettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    pagerduty: list[PagerDutyTable] = Field(
-        [],
-        max_length=20,
-        description="PagerDuty, through its Events API v2. In `andon.toml`: a table `[[pagerduty]]` for each; see "
-        "[connectors](connectors.md#pagerduty).",
-    )
-    pagerduty_routing_key: SecretStr = Field(
-        SecretStr(""), description="Integration key for each `[[pagerduty]]` table without one of its own."
-    )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target, base_url
 
@@ -103,23 +103,3 @@ class ServiceNowTable(Target):
     def urgency_of(self, severity: str) -> int:
         """The urgency of a ticket, 1 to 3."""
         return self.urgency.get(severity, _URGENCY.get(severity, 3))
-
-
-class ServiceNowSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    servicenow: list[ServiceNowTable] = Field(
-        [],
-        max_length=20,
-        description="ServiceNow: incidents and events. In `andon.toml`: a table `[[servicenow]]` for each; see "
-        "[connectors](connectors.md#servicenow).",
-    )
-    servicenow_password: SecretStr = Field(
-        SecretStr(""),
-        description="Password for each `[[servicenow]]` table that has a user but no password of its own.",
-    )
-    servicenow_client_secret: SecretStr = Field(
-        SecretStr(""),
-        description="OAuth client secret for each `[[servicenow]]` table that has a client_id but no secret of its "
-        "own.",
-    )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.hook import HookTable
 from andon.core.settings.connectors.target import base_url
@@ -47,23 +47,3 @@ class SlackTable(HookTable):
         if has_token and not self.channels:
             raise ValueError("channels is missing: list the channels that the bot may write to")
         return self
-
-
-class SlackSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    slack: list[SlackTable] = Field(
-        [],
-        max_length=20,
-        description="Slack, through an incoming webhook or as a bot. In `andon.toml`: a table `[[slack]]` for each; "
-        "see "
-        "[connectors](connectors.md#slack).",
-    )
-    slack_url: SecretStr = Field(
-        SecretStr(""),
-        description="Address of the incoming webhook for each `[[slack]]` table with neither an address nor "
-        "`channels`.",
-    )
-    slack_token: SecretStr = Field(
-        SecretStr(""), description="Bot token for each `[[slack]]` table that has `channels` but no token of its own."
-    )

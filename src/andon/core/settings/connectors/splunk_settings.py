@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.target import Target, base_url
 
@@ -73,26 +73,3 @@ class SplunkTable(Target):
         if self.alerts and not self.url:
             raise ValueError("alerts are saved at the management address: set url as well (https://HOST:8089)")
         return self
-
-
-class SplunkSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    splunk: list[SplunkTable] = Field(
-        [],
-        max_length=20,
-        description="Splunk: searches, the HTTP event collector, saved alerts. "
-        "In `andon.toml`: a table `[[splunk]]` for each; see "
-        "[connectors](connectors.md#splunk).",
-    )
-    splunk_token: SecretStr = Field(
-        SecretStr(""),
-        description="Token for the searches and alerts of each `[[splunk]]` table without one of its own.",
-    )
-    splunk_password: SecretStr = Field(
-        SecretStr(""), description="Password for each `[[splunk]]` table that has a `user` but no password of its own."
-    )
-    splunk_hec_token: SecretStr = Field(
-        SecretStr(""),
-        description="Token for the HTTP event collector of each `[[splunk]]` table without one of its own.",
-    )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from andon.core.settings.connectors.hook import HookTable
 
@@ -42,17 +42,3 @@ class WebhookTable(HookTable):
         if self.secret.get_secret_value().strip() and self.secret_file is not None:
             raise ValueError("set either secret or secret_file, not both")
         return self
-
-
-class WebhookSettings(BaseModel, defer_build=True):
-    """What is connected of this kind."""
-
-    webhook: list[WebhookTable] = Field(
-        [],
-        max_length=20,
-        description="Webhooks: JSON, signed. In `andon.toml`: a table `[[webhook]]` for each; see "
-        "[connectors](connectors.md#webhook).",
-    )
-    webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Signing secret for each `[[webhook]]` table without one of its own."
-    )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from andon.core.settings.late_tables import Late
 from andon.core.settings.sources.standing import Standing
 
 #: What a header format may name.
@@ -82,7 +83,7 @@ class FollowedFiles(LineRules):
 class FileSettings(BaseModel, defer_build=True):
     """Which files are followed."""
 
-    files: list[FollowedFiles] = Field(
+    files: list[Late[FollowedFiles]] = Field(
         [],
         max_length=200,
         description="Log files to follow as they grow, in `andon.toml`: a table `[[files]]` for each kind with "

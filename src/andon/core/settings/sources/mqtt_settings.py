@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from andon.core.settings.late_tables import Late
 from andon.core.settings.listeners import is_loopback
 from andon.core.settings.sources.standing import Standing
 
@@ -130,7 +131,7 @@ class MqttSettings(BaseModel, defer_build=True):
         "127.0.0.1",
         description="Address of that port; on any address other than loopback the broker must require credentials.",
     )
-    mqtt: list[MqttTopics] = Field(
+    mqtt: list[Late[MqttTopics]] = Field(
         [],
         max_length=50,
         description="Topics of other MQTT brokers that carry logs, in `andon.toml`: a table `[[mqtt]]` for each broker "

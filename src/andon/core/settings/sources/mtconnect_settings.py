@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from andon.core.settings.late_tables import Late
 from andon.core.settings.sources.standing import Standing, distinct
 
 
@@ -41,7 +42,7 @@ class MtconnectDevice(Standing):
 class MtconnectSettings(BaseModel, defer_build=True):
     """Whose conditions are heard."""
 
-    mtconnect: list[MtconnectDevice] = Field(
+    mtconnect: list[Late[MtconnectDevice]] = Field(
         [],
         max_length=500,
         description="MTConnect adapters and agents whose conditions Andon receives, in `andon.toml`: a table "

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from andon.core.settings.late_tables import Late
 from andon.core.settings.sources.standing import Standing, distinct
 
 
@@ -51,7 +52,7 @@ class OpcuaServer(Standing):
 class OpcuaSettings(BaseModel, defer_build=True):
     """Whose alarms are heard."""
 
-    opcua: list[OpcuaServer] = Field(
+    opcua: list[Late[OpcuaServer]] = Field(
         [],
         max_length=200,
         description="OPC UA servers whose alarms and events Andon receives, in `andon.toml`: a table `[[opcua]]` for "

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from andon.core.settings.late_tables import Late
 from andon.core.settings.listeners import is_loopback
 from andon.core.settings.lists import listed
 from andon.core.settings.sources.standing import Standing
@@ -83,7 +84,7 @@ class SyslogSettings(BaseModel, defer_build=True):
     syslog_max_connections: int = Field(
         1_000, ge=1, le=20_000, description="Maximum number of connections to each of the ports for TCP and TLS."
     )
-    syslog: list[SyslogSender] = Field(
+    syslog: list[Late[SyslogSender]] = Field(
         [],
         max_length=1_000,
         description="Where senders of syslog stand, in `andon.toml`: a table `[[syslog]]` with `senders` (addresses, "

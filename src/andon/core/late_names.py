@@ -1,0 +1,25 @@
+"""Names of a package that are imported when they are asked for: who uses one part of it does not import the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def late_names(package: str, places: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of ``package``, for ``places``: the names that each of its modules has.
+
+    No name may be that of a module of the package: the import of that module would put it in the name's place.
+    """
+    place_of = {name: module for module, names in places.items() for name in names}
+
+    def imported(name: str) -> Any:
+        if name not in place_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{package}.{place_of[name]}"), name)
+        setattr(sys.modules[package], name, found)  # so that it is not asked for again
+        return found
+
+    return imported
