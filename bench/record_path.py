@@ -45,7 +45,8 @@ from andon.ingest.recorder import Batch, Recorder
 from andon.store import Store, prepare
 from bench.rows import Row, in_turns
 
-BATCH = 1000
+#: As the service has it.
+BATCH = load_settings().record_batch
 PROBLEMS = 50
 HOSTS = 20
 _HOST = "line{:02d}-controller"

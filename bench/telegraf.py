@@ -162,7 +162,8 @@ async def _round(
         taken, used = time.perf_counter() - started, cpu_seconds(pid) - used
     with contextlib.closing(sqlite3.connect(file)) as sql:
         [[stored]] = sql.execute(f"SELECT count(*) FROM {table}")
-    assert stored == count, f"{stored} of {count} stored in {file}"
+    # Telegraf stores again what is delivered again, which a busy machine makes happen
+    assert stored == count or (stored > count and consumer == TELEGRAF_CONSUMER), f"{stored} of {count} in {file}"
     return taken, used
 
 

@@ -65,7 +65,7 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (shown["API_KEY"].value, shown["API_KEY"].secret, shown["API_KEY"].changed) == (HIDDEN, True, True)
     assert (shown["GEMINI_API_KEY"].value, shown["GEMINI_API_KEY"].changed) == ("", False)
     assert shown["DB_PATH"].value == "postgresql://me@db/andon"
-    assert shown["ANDON_RECORD_BATCH"].value == shown["ANDON_RECORD_BATCH"].default == "500"
+    assert shown["ANDON_RECORD_BATCH"].value == shown["ANDON_RECORD_BATCH"].default == "2000"
     assert '"early"' in shown["ANDON_SHIFTS"].value
 
 

@@ -90,5 +90,8 @@ def plain_headers(raw: bytes) -> dict[str, str] | None:
         return {"Nats-Msg-Id": raw[len(_WITH_ID) : end].decode()}
     if not raw.startswith(_FIRST) or not _LINES.fullmatch(raw, len(_FIRST)):
         return None
-    parts = (line.partition(":") for line in raw[len(_FIRST) : end].decode().split("\r\n"))
-    return {name: value.strip() for name, _, value in parts}
+    headers = {}
+    for line in raw[len(_FIRST) : end].decode().split("\r\n"):
+        name, _, value = line.partition(":")
+        headers[name] = value.strip()
+    return headers

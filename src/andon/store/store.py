@@ -92,6 +92,8 @@ class Store:
         self._recorder = recorder
         #: Batches so far, and the logs in them: for whoever must not be in the recorder's way.
         self.recorded = 0, 0
+        #: Batches that are on their way.
+        self.recording = 0
         self._facets = FacetBook()
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
@@ -200,7 +202,11 @@ class Store:
         explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
         ``heirs`` are patterns that, where they are new, show what another one of the first version shows.
         """
-        return await self._write_and_tell(lambda: (self._record(records, rejects, joins, heirs), True))
+        self.recording += 1
+        try:
+            return await self._write_and_tell(lambda: (self._record(records, rejects, joins, heirs), True))
+        finally:
+            self.recording -= 1
 
     def _record(
         self,

@@ -119,7 +119,7 @@ class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSett
         "the database was; 0 makes none. See [backup](backup.md).",
     )
     record_batch: int = Field(
-        500,
+        2000,
         ge=1,
         le=5000,
         description="Maximum number of logs stored in one transaction, unless one message contains more.",

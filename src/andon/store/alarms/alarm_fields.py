@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -100,11 +101,20 @@ _ALARM_PATH = re.compile(r"/alm:([^/]{1,60})$")
 #: Fields with longer names tell nothing.
 NAME_MAX = 60
 _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 300, 3, 1_000
+#: The names of so many fields are remembered together.
+_FEW = 40
 
 
 @remembered(4096)
 def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
+
+
+@functools.lru_cache(1024)
+def _plain_names(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The plain names of a context's fields; None where two are the same, or one is none."""
+    found = tuple(_plain(name) if len(name) <= NAME_MAX else "" for name in names)
+    return found if all(found) and len({*found}) == len(found) else None
 
 
 def tells_nothing(name: str, telling: Collection[str]) -> bool:
@@ -117,6 +127,10 @@ def flat(context: Mapping[str, Any]) -> dict[str, Any]:
 
     What stands in an object ``alarm``, ``alert``, ``data`` … counts as if it stood outside, three deep.
     """
+    if len(context) <= _FEW and dict not in map(type, context.values()):  # the usual case
+        told = _plain_names(tuple(context))
+        if told is not None:
+            return dict(zip(told, context.values(), strict=True))
     found: dict[str, Any] = {}
     for name, value in _pairs(context):
         if len(found) >= _FIELDS_MAX:
@@ -244,7 +258,7 @@ def _of_labels(labels: Mapping[str, Any]) -> str:
 
 def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = NAME_MAX) -> str | None:
     """The first of the fields that names something, on one line: 1205, 1205.0 and ``"1205"`` are one."""
-    told = wanted.keys() & fields.keys()
+    told = [name for name in fields if name in wanted]
     for name in sorted(told, key=wanted.__getitem__) if len(told) > 1 else told:
         value = fields[name]
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -79,6 +79,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "1", "on"}), frozenset({"false", "no",
 _TELLING = _SURE.union(
     _VAGUE, _ACTIVE, _OVER, _ACKED, _ACK_TIME, _START, _SEVERITY, names("retain stateafter conditionname")
 )
+_WORDS = _SURE | _VAGUE
 _ANYTHING = _VAGUE | _START | _VAGUELY
 # What has a state and is no alarm, where nothing names one; of people's accounts only whether they are active.
 _OTHERS = names(
@@ -275,7 +276,7 @@ def _is_other(name: str, value: Any, *, person: bool) -> bool:
 
 
 def _is_aside(fields: Mapping[str, Any], trust: int) -> bool:
-    said = ((name, _said(fields[name])) for name in _among(fields, _SURE | _VAGUE))
+    said = ((name, _said(fields[name])) for name in _among(fields, _WORDS))
     return any(one.aside and one.needs <= (ALARMS if name in _SURE else trust) for name, one in said if one)
 
 
@@ -321,6 +322,8 @@ def _numbered(fields: Mapping[str, Any]) -> tuple[bool | None, bool] | None:
     """(active, acknowledged) from the numbers of WinCC's ``StateAfter`` (bit 0: has come and not gone; 1 and 2:
     acknowledged before and after it went) and of Ignition's journal (0 active, 1 clear, 2 acknowledged)."""
     after, kind = fields.get("stateafter"), fields.get("eventtype")
+    if after is None and kind is None:  # the usual case
+        return None
     for name, value in (("after", after), ("kind", kind)):
         number = int(value) if isinstance(value, str) and value.strip() in "01236" and value.strip() else value
         if isinstance(number, bool) or not isinstance(number, int | float):
@@ -365,7 +368,7 @@ def _acknowledged(
             return said.acknowledged, None, by
     if (numbered := _numbered(fields)) is not None and numbered[1]:
         return True, None, by
-    for name in _among(fields, _SURE | _VAGUE):
+    for name in _among(fields, _WORDS):
         said = _said(fields[name])
         if said is not None and said.acknowledged and said.needs <= (ALARMS if name in _SURE else trust):
             return True, None, by

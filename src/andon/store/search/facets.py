@@ -102,13 +102,17 @@ def _compared(context: Mapping[str, Any], most: int) -> tuple[list[tuple[str, st
     """The first ``most`` (name, value) that can be compared, and whether there are more."""
     found: list[tuple[str, str]] = []
     for name, value in context.items():
-        if isinstance(value, dict):
+        kind = type(value)  # as JSON has them: no other is told by isinstance
+        if kind is dict:
             for inner, one in value.items():
                 if (shown := _comparable(one)) is not None and len(name) + len(inner) < NAME_LENGTH:
                     found.append((f"{name}.{inner}", shown))
             continue
-        # texts are the usual case
-        told = (value or None) if isinstance(value, str) else _comparable(value)
+        if kind is int or kind is float:
+            shown = repr(value)
+            told = shown if len(shown) <= _NUMBER_LENGTH else None
+        else:
+            told = value or None if kind is str else _comparable(value)
         if told is not None and 0 < len(name) <= NAME_LENGTH:
             found.append((f"context.{name}" if name in _OWN else name, told))
         if len(found) > most:

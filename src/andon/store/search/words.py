@@ -9,10 +9,10 @@ what was asked for is ever found, whatever the index makes of odd characters.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
 import msgspec
 from sqlalchemy import Connection
@@ -140,8 +140,7 @@ def fold(text: str) -> str:
 
 def field_token(name: str, value: str) -> str:
     """A word for "this field has this value"; short, because most occur once."""
-    digest = hashlib.blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=4)
-    return _MARK + digest.hexdigest()
+    return _MARK + blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
 @functools.lru_cache(maxsize=1024)
