@@ -96,6 +96,8 @@ class Merger:
         #: Words that turned out to be names; they are likelier names elsewhere too.
         self._names: dict[str, None] = {}
         self._fields: dict[int, noise.Fields] = {}
+        #: One text for a word that stands in many patterns, of those that came lately.
+        self._same: dict[str, str] = {}
         self._logs: Counter[str] = Counter()
         self._parent: dict[str, str] = {}
         self._members: dict[str, list[str]] = {}
@@ -138,6 +140,9 @@ class Merger:
         age = self._youngest + 1 if age is None else age
         self._youngest = max(self._youngest, age)
         tokens, where = _mergeable(template, self._pinned)
+        if len(self._same) > self._capacity:
+            self._same.clear()
+        tokens = tuple([self._same.setdefault(token, token) for token in tokens])
         self._patterns[key] = _Pattern(tokens, where, age, [])
         if logs:
             self._logs[key] += logs
