@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, event
 
 from andon.core.remembered import LONGEST, remembered
+from andon.explain.callers.slots import Caller, Slots
 from andon.grouping import fault_words, places
 from andon.grouping.fingerprint import Fingerprinter, RecentCache
+from andon.grouping.merge import Merger, _weight
 from andon.store.alarms import alarm_fields, record_states, state_words
+from andon.store.engine.bulk_insert import insert_rows
+from andon.store.engine.database import disposed
 
 #: Bytes that a cache may hold after whatever came.
 MOST = 6 * 2**20
@@ -81,6 +86,44 @@ def test_fingerprints_are_remembered_within_a_bound_of_bytes(length: int) -> Non
 
     texts = (text(number) for number in range(400_000 // length))
     assert kept_of(lambda one: fingerprint(one, "motion", None), texts) < 6 * most * 1.25
+
+
+def test_the_merger_forgets_patterns_by_their_weight() -> None:
+    """Of long ones sooner than by count; what was forgotten is new again."""
+    most = 2**18
+    merger = Merger(most=most)
+    templates = [f"{' '.join(f'{chr(97 + at)}{number:x}' for at in range(26))} failed" for number in range(1_000)]
+    for template in templates:
+        merger.add(template, template)
+    assert most / 2 < sum(_weight(pattern.tokens) for pattern in merger._patterns.values()) == merger._weight <= most
+    assert merger.forgotten == len(templates) - len(merger) > 0
+    assert merger.unknown(templates[:1] + templates[-1:]) == {templates[0]}
+
+
+def test_a_place_is_found_for_a_caller_alone_however_much_it_sent() -> None:
+    async def unread(_body: bytes) -> None:
+        raise AssertionError("nobody is answered here")
+
+    large, small = (Caller(bytes(size), unread, 0.0, "request") for size in (100, 10))
+    slots = Slots(10, 50)
+    assert slots.take(large) == []
+    assert slots.take(small) is None
+    assert slots.leave(large)
+    assert slots.take(small) == []
+    assert slots.take(large) is None
+
+
+@pytest.mark.parametrize(("size", "statements"), [(0, 2), (2**21, 1)])
+def test_rows_with_much_text_are_given_to_a_statement_one_by_one(size: int, statements: int) -> None:
+    """What SQLite keeps of them is one row's text, not that of a hundred."""
+    with disposed(create_engine("sqlite://")) as engine, engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a INTEGER, b TEXT)")
+        told: list[str] = []
+        event.listen(connection, "before_cursor_execute", lambda _c, _cursor, text, *_: told.append(text))
+        insert_rows(connection, "t", ("a", "b"), [(number, "text") for number in range(150)], size=size)
+        assert connection.exec_driver_sql("SELECT count(*), count(DISTINCT a) FROM t").one() == (150, 150)
+    assert len(told) - 1 == statements
+    assert (max(text.count("?") for text in told) > 2) is (size == 0)
 
 
 def test_a_recent_cache_drops_by_weight() -> None:

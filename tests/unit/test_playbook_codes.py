@@ -14,6 +14,7 @@ from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.rules import bundled, bundled_names
 from andon.explain.playbook.symptoms import load_symptoms
 from support.playbook_cases import a_log, a_question
+from support.written_rules import written_rules
 
 PLAYBOOK = bundled_playbook()
 
@@ -86,7 +87,7 @@ def test_texts_with_any_symptom_stay_within_the_bounds() -> None:
     """The longest of each category with the longest text of a part or broad rule."""
     meanings = [meaning for kind in load_symptoms() for meaning in kind.meanings.values()]
     assert all(len(meaning.cause) <= CAUSE_MAX and len(meaning.look) <= CHECK_MAX for meaning in meanings)
-    for rule in PLAYBOOK.rules:
+    for rule in written_rules():
         for example in rule.examples if rule.id.startswith((PART, "family-")) else ():
             service, message = example.split(" | ")
             cause, check = told(service, message)

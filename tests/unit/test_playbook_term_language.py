@@ -42,6 +42,19 @@ def test_a_term_is_not_found(term: str, text: str) -> None:
     assert not found(term, text)
 
 
+def test_an_index_that_is_settled_knows_its_terms_and_takes_more() -> None:
+    index = TermIndex()
+    terms = ["heat", "heat*", "heat sink", "heatsink*", "HeatSink* ~ hot!", "überhitzt"]
+    numbers = [index.add(term) for term in terms]
+    index.mark(3.0)
+    index.settle()
+    assert [index.text(number) for number in numbers] == terms
+    assert [index.add(term) for term in terms] == numbers
+    assert index.add("fan") == len(terms) + 1
+    said = index.find(words_of("Heat sink: heatsinks are hot, fan überhitzt"))
+    assert said == {*numbers, len(terms) + 1}
+
+
 def test_weights_follow_specificity() -> None:
     """Words count one, codes three, a marked term at least three."""
     assert [parse_term(t).weight for t in ("fault", "bus fault", "f30005", "enospc!", "s7")] == [1, 2, 3, 3, 1]

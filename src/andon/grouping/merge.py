@@ -41,6 +41,8 @@ _DOTTED = 5
 _MARKED = 3
 #: Patterns that wait for that under one shape are looked at while there are not more of them.
 _WAITING = 400
+#: Words that are kept once for all patterns that have them.
+_SAME = 8192
 # With so many words around it a place where names stood holds a name, whatever else the word means.
 _SAID = 3
 # Below this a value and a word in one place are no evidence either.
@@ -67,8 +69,9 @@ class Merger:
 
     Feed each pattern with :meth:`add`, in any order (on start: all stored ones), and tell of the merges that are
     stored with :meth:`unite` and of each log with :meth:`saw`. ``never`` are pairs of keys that a person has separated,
-    ``pinned`` tells which context fields are never noise. Of more than ``capacity`` patterns the
-    ones added first are forgotten: they are not merged any more, nothing else changes.
+    ``pinned`` tells which context fields are never noise. Of more than ``capacity`` patterns, or of patterns that take
+    more than about ``most`` bytes, the ones added first are forgotten: they are not merged any more, nothing else
+    changes.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Merger:
         *,
         evidence: int = EVIDENCE,
         capacity: int = 20_000,
+        most: int = 24 * 2**20,
         never: Iterable[tuple[str, str]] = (),
         pinned: Callable[[str], bool] = _PINNED,
     ) -> None:
@@ -83,6 +87,7 @@ class Merger:
             raise ValueError(f"evidence must be at least 2 different words, not {evidence}.")
         self._evidence = evidence
         self._capacity = capacity
+        self._most, self._weight = most, 0
         self._pinned = pinned
         self._patterns: dict[str, _Pattern] = {}
         # All under the hash of a tuple of tokens: 200,000 places of 20,000 patterns would be large as texts.
@@ -96,6 +101,8 @@ class Merger:
         #: Words that turned out to be names; they are likelier names elsewhere too.
         self._names: dict[str, None] = {}
         self._fields: dict[int, noise.Fields] = {}
+        #: One text for a word that stands in many patterns, of those that came lately.
+        self._same: dict[str, str] = {}
         self._logs: Counter[str] = Counter()
         self._parent: dict[str, str] = {}
         self._members: dict[str, list[str]] = {}
@@ -138,7 +145,11 @@ class Merger:
         age = self._youngest + 1 if age is None else age
         self._youngest = max(self._youngest, age)
         tokens, where = _mergeable(template, self._pinned)
+        if len(self._same) > _SAME:
+            self._same.clear()
+        tokens = tuple([self._same.setdefault(token, token) for token in tokens])
         self._patterns[key] = _Pattern(tokens, where, age, [])
+        self._weight += _weight(tokens)
         if logs:
             self._logs[key] += logs
         merges: list[Merge] = []
@@ -147,8 +158,9 @@ class Merger:
             self._stand_together(key, merges)
             if Place.FIELD in where:
                 self._watch_fields(key, merges)
-        if len(self._patterns) > self._capacity:
-            self._forget_first()
+        while len(self._patterns) > self._capacity or self._weight > self._most:
+            if not self._forget_first():
+                break
         return merges
 
     def unite(self, young: str, old: str) -> bool:
@@ -326,8 +338,11 @@ class Merger:
             found += self._members.get(member, ())
         return found
 
-    def _forget_first(self) -> None:
-        """Forget the pattern added first; one that others were merged into is kept and goes to the end."""
+    def _forget_first(self) -> bool:
+        """Forget the pattern added first; one that others were merged into is kept and goes to the end.
+
+        Whether there was any to forget.
+        """
         for _ in range(len(self._patterns)):
             key = next(iter(self._patterns))
             pattern = self._patterns.pop(key)
@@ -335,10 +350,12 @@ class Merger:
                 self._patterns[key] = pattern
                 continue
             self._forget(key, pattern)
-            return
+            return True
+        return False
 
     def _forget(self, key: str, pattern: _Pattern) -> None:
         self.forgotten += 1
+        self._weight -= _weight(pattern.tokens)
         self._logs.pop(key, None)
         for shape in pattern.shapes:
             self._exact.pop(shape, None)
@@ -380,6 +397,11 @@ def rebuilt(
         if into is not None:
             merger.unite(key, into)
     return merger, [merge for id_, key, text, _, logs in known for merge in merger.add(key, text, id_, logs)]
+
+
+def _weight(tokens: Sequence[str]) -> int:
+    """About how many bytes a pattern takes: objects and places in dictionaries, for itself and for each word."""
+    return 400 + 60 * len(tokens) + sum(map(len, tokens))
 
 
 def _remember(known: dict[K, None], new: Iterable[K], most: int) -> None:

@@ -257,6 +257,7 @@ class Recorder:
     def _merged(self, merges: Sequence[Merge], recorded: Recorded) -> None:
         """The transaction took these along. Where a person changed the grouping, the merger is made anew."""
         del self._merges[: len(merges)]
+        self._counted = None  # nor is what was counted kept
         if self._regrouped is not None and recorded.regrouped != self._regrouped:
             log.info("problems were merged or split by a person, the grouping is read again")
             self._merger = None

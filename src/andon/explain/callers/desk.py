@@ -48,7 +48,7 @@ from andon.store import Store, queue, recording
 log = structlog.get_logger(__name__)
 
 SLOTS = 4096
-SLOTS_BYTES = 32 * 1024 * 1024
+SLOTS_BYTES = 8 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
 #: A log of a caller's bytes that was taken for another's is the caller's after all where no other came for so long.

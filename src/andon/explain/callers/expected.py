@@ -12,6 +12,8 @@ import functools
 from collections import deque
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from andon.bus.inbox import MESSAGE_ID
 from andon.core.models import Delivery, LogRecord, Recorded, Reject
 from andon.explain.callers import payloads
@@ -95,19 +97,25 @@ class Expected:
 
 
 class Stored:
-    """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
+    """A stored batch without its logs as they were understood, which take most of its memory.
+
+    Its index by payload is made when somebody asks, which in a quiet hour nobody does.
+    """
 
     def __init__(self, batch: Batch, recorded: Recorded) -> None:
-        self._facts = (batch, recorded)
+        self._batch = structs.replace(batch, records=[])
+        self._severities = [record.severity for record in batch.records]
+        self._recorded = recorded
         #: Sequences of messages that have their caller.
         self.taken: set[int] = set()
 
     @functools.cached_property
     def _by_payload(self) -> dict[bytes, list[tuple[Delivery, payloads.Subject]]]:
         found: dict[bytes, list[tuple[Delivery, payloads.Subject]]] = {}
-        for delivery, places, rejects in self._facts[0].messages():
-            if (about := about_of(places, rejects, *self._facts)) is not None:
-                found.setdefault(delivery.data, []).append((delivery, about[1]))
+        for delivery, places, rejects in self._batch.messages():
+            if ids := _stored(places, self._recorded):
+                about = _subject(ids, rejects, self._severities[ids[0][0]], self._recorded)
+                found.setdefault(delivery.data, []).append((delivery, about))
         return found
 
     def take(self, caller: Caller) -> payloads.Subject | None:
@@ -126,9 +134,21 @@ def about_of(
 
     Its logs stand at ``places`` of the batch.
     """
-    ids = [(place, log_id) for place in places if (log_id := recorded.log_ids[place]) is not None]
-    if not ids:
+    if not (ids := _stored(places, recorded)):
         return None
+    record = batch.records[ids[0][0]]
+    return record, _subject(ids, rejects, record.severity, recorded)
+
+
+def _stored(places: range, recorded: Recorded) -> list[tuple[int, int]]:
+    """The places of a message's logs that were stored, each with its id."""
+    return [(place, log_id) for place in places if (log_id := recorded.log_ids[place]) is not None]
+
+
+def _subject(
+    ids: Sequence[tuple[int, int]], rejects: Sequence[Reject], severity: str, recorded: Recorded
+) -> payloads.Subject:
     first, log_id = ids[0]
-    record, rest = batch.records[first], payloads.rest_of(rejects, [one for _, one in ids])
-    return record, payloads.Subject(log_id, recorded.pattern_ids[first], record.severity, rest)
+    return payloads.Subject(
+        log_id, recorded.pattern_ids[first], severity, payloads.rest_of(rejects, [one for _, one in ids])
+    )

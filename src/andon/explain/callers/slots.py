@@ -64,7 +64,7 @@ class Caller(msgspec.Struct, eq=False):
 
 
 class Slots:
-    """At most ``most`` callers with at most ``most_bytes`` of payload between them."""
+    """At most ``most`` callers with at most ``most_bytes`` of payload between them, or one with more."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self._most = most
@@ -88,19 +88,19 @@ class Slots:
         Returns those of lower rank who had to give theirs up for it, the least urgent and latest first.
         """
         higher = slice(caller.rank, None)
-        if (
-            sum(map(len, self._ranks[higher])) >= self._most
-            or sum(self._bytes[higher]) + len(caller.payload) > self._most_bytes
-        ):
+        if sum(map(len, self._ranks[higher])) >= self._most or self._too_much(sum(self._bytes[higher]), caller):
             return None
         displaced = []
-        while len(self) >= self._most or sum(self._bytes) + len(caller.payload) > self._most_bytes:
+        while len(self) >= self._most or self._too_much(sum(self._bytes), caller):
             lowest = next(rank for rank in self._ranks if rank)
             displaced.append(next(reversed(lowest)))
             self.leave(displaced[-1])
         self._ranks[caller.rank][caller] = None
         self._bytes[caller.rank] += len(caller.payload)
         return displaced
+
+    def _too_much(self, held: int, caller: Caller) -> bool:
+        return held > 0 and held + len(caller.payload) > self._most_bytes
 
     def leave(self, caller: Caller) -> bool:
         """Free the caller's place; False where it had none any more."""

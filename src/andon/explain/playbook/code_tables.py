@@ -25,7 +25,7 @@ against such a rule where both know a code (:mod:`andon.explain.playbook.rules`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -34,7 +34,16 @@ from msgspec import Meta
 from andon.core.errors import ConfigError
 from andon.explain.expressions import Trusted
 from andon.explain.playbook.reading import Reading
-from andon.explain.playbook.rules import CODES, Compiled, Rule, bundled, bundled_names, convert_rule
+from andon.explain.playbook.rules import (
+    CODES,
+    Compiled,
+    Rule,
+    WrittenRule,
+    answer_of,
+    bundled,
+    bundled_names,
+    convert_rule,
+)
 from andon.explain.playbook.term_language import Vocabulary
 
 FILE = "meanings.yaml"
@@ -147,26 +156,34 @@ def code_rules(broad: Mapping[str, Rule], vocabulary: Vocabulary, order: int) ->
     """
     rules: list[Compiled] = []
     tables = []
+    for file, table, rows in written_tables():
+        try:
+            marks = [vocabulary.index.mark(_WEIGHT) for _ in rows]
+            ready = _ready(table, rows, marks, vocabulary)
+            none = vocabulary.compact(table.none)
+        except ValueError as error:
+            raise ConfigError(f"{file}: table {table.codes}: {error}.") from None
+        tables.append(ready)
+        captures = tuple(Trusted(f"(?P<code>{shape})") for shape in table.shape)
+        for (at, row), mark in zip(rows, marks, strict=True):
+            rule = answer_of(row_rule(file, table, at, row, broad))
+            rules.append(
+                Compiled(
+                    rule=rule, source=rule.id, order=order + len(rules), none=none, codes=(mark,), captures=captures
+                )
+            )
+    return rules, CodeTables(tables)
+
+
+def written_tables() -> Iterator[tuple[str, Table, list[tuple[list[str], Sense]]]]:
+    """(file name, table, the codes of each of its rows with what they mean) of every table. Raises ConfigError."""
     senses = bundled(FILE, dict[str, Sense])
     for file in bundled_names(CODES):
         for table in bundled(file, list[Table]):
             try:
-                rows = _rows(table, senses)
-                marks = [vocabulary.index.mark(_WEIGHT) for _ in rows]
-                ready = _ready(table, rows, marks, vocabulary)
+                yield file, table, _rows(table, senses)
             except ValueError as error:
                 raise ConfigError(f"{file}: table {table.codes}: {error}.") from None
-            tables.append(ready)
-            captures = tuple(Trusted(f"(?P<code>{shape})") for shape in table.shape)
-            for (at, row), mark in zip(rows, marks, strict=True):
-                rule = _rule(file, table, at, row, broad)
-                rules.append(
-                    Compiled(
-                        rule=rule, source=rule.id, order=order + len(rules), groups=(), none=ready.none,
-                        codes=frozenset({mark}), prefer=frozenset(), service=(), host=(), context=(), captures=captures,
-                    )
-                )  # fmt: skip
-    return rules, CodeTables(tables)
 
 
 def _rows(table: Table, senses: Mapping[str, Sense]) -> list[tuple[list[str], Sense]]:
@@ -217,7 +234,8 @@ def _span(at: str, base: int) -> tuple[int, int] | None:
     return first, last
 
 
-def _rule(file: str, table: Table, places: Sequence[str], row: Sense, broad: Mapping[str, Rule]) -> Rule:
+def row_rule(file: str, table: Table, places: Sequence[str], row: Sense, broad: Mapping[str, Rule]) -> WrittenRule:
+    """The rule that a row of ``table`` is; ``broad`` is the broad rule of each category. Raises ConfigError."""
     category = row.category or table.category
     if table.whole and category != "safety":
         category = table.category

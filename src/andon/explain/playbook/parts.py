@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from andon.explain.playbook.rules import PARTS, MatchSpec, Meaning, Rule, bundled, bundled_names
+from andon.explain.playbook.rules import PARTS, MatchSpec, Meaning, Rule, WrittenRule, bundled, bundled_names
 
 #: How the ids of the rules made of parts begin.
 PREFIX = "part-"
@@ -40,7 +40,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     examples: list[str] = []
 
 
-def part_rules(broad: Mapping[str, Rule]) -> Iterator[tuple[str, Rule, Mapping[str, Meaning]]]:
+def part_rules(broad: Mapping[str, Rule]) -> Iterator[tuple[str, WrittenRule, Mapping[str, Meaning]]]:
     """(file name, rule, what symptoms mean) of every bundled part; ``broad`` is the broad rule of each category.
 
     Raises ConfigError that names the file.
@@ -50,9 +50,9 @@ def part_rules(broad: Mapping[str, Rule]) -> Iterator[tuple[str, Rule, Mapping[s
             yield name, _rule(part, broad[part.category].checks), part.when
 
 
-def _rule(part: Part, more: Sequence[str]) -> Rule:
+def _rule(part: Part, more: Sequence[str]) -> WrittenRule:
     name = re.sub(r"[^a-z0-9]+", "-", _ARTICLE.sub("", part.part.lower()))
-    return Rule(
+    return WrittenRule(
         id=PREFIX + name,
         category=part.category,
         match=MatchSpec(all=[part.words, ["$trouble"]], codes=part.alone, none=part.none, spoken=True),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -121,42 +120,35 @@ class Playbook:
         self._glossary = load_glossary()
         self._answered_by = answered_by
         self._compiled = tuple(rules)
-        #: Which rules a term can help to match: only those are looked at.
-        touched: defaultdict[int, list[Compiled]] = defaultdict(list)
-        for compiled in self._compiled:
-            # every list has to be met, so the shortest one tells which logs to look at
-            for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
-                touched[term].append(compiled)
-        self._touched = _shared(touched)
+        # every list has to be met, so the shortest one tells which logs to look at
+        touching = (set(one.codes).union(*sorted(one.groups, key=len)[:1]) for one in rules)
+        #: By the number of a term which rules it can help to match: only those are looked at.
+        self._touched = _by_term(rules, touching, len(index))
         #: By each term of a rule's first list: whoever comes near it has met that.
-        first: defaultdict[int, list[Compiled]] = defaultdict(list)
-        for compiled in self._compiled:
-            for term in compiled.groups[0] if compiled.groups else ():
-                first[term].append(compiled)
-        self._first = _shared(first)
+        self._first = _by_term(
+            self._compiled, (one.groups[0] if one.groups else () for one in self._compiled), len(index)
+        )
         #: What was chosen for the latest questions: each is asked for its rule some times on its way.
         self._lately: dict[Any, tuple[int, Reading, Match | None]] = {}
         #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
-        self._telltale = frozenset(
-            index.add(text)
-            for match in (compiled.rule.match for compiled in self._compiled if compiled.rule.category in _MACHINE)
-            for text in (*match.codes, *(() if match.all else match.any))
-            if " " in text and "ready" not in text and text.rstrip("!").replace(" ", "").isalpha()
-        )
+        self._telltale = frozenset().union(*(one.phrases for one in self._compiled if one.rule.category in _MACHINE))
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(BROAD)}
+        index.settle()
 
     @classmethod
     @uncollected()
     def load(cls) -> Playbook:
         """The bundled rules. Raises ConfigError that names file, rule and field."""
         vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())
-        written = bundled_rules()
-        broad = {rule.category: rule for _, rule in written if rule.id.startswith(BROAD)}
-        parts = list(part_rules(broad))
-        written += [(file, rule) for file, rule, _ in parts]
-        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(written)]
+        # as each is read: what was written and is not kept leaves its room to what comes next
+        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(bundled_rules())]
+        broad = {one.rule.category: one.rule for one in rules if one.rule.id.startswith(BROAD)}
+        when: dict[str, Mapping[str, Meaning]] = {}
+        for file, rule, meanings in part_rules(broad):
+            rules.append(compile_rule(file, len(rules), rule, vocabulary))
+            if meanings:
+                when[rule.id] = meanings
         coded, tables = code_rules(broad, vocabulary, len(rules))
-        when = {rule.id: when for _, rule, when in parts if when}
         return cls([*rules, *coded], vocabulary.index, beside=Beside(tables, when))
 
     def without(self, ids: Container[str]) -> Playbook:
@@ -230,7 +222,7 @@ class Playbook:
 
     def _hint(self, compiled: Compiled, score: float, reading: Reading, log: StoredLog) -> Hint:
         rule, values = compiled.rule, self._values(compiled, reading, log)
-        cause, checks = self._told(rule, values, reading, exact=not compiled.codes.isdisjoint(reading.said))
+        cause, checks = self._told(rule, values, reading, exact=not reading.said.isdisjoint(compiled.codes))
         title = fill(rule.summary, values)
         return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
 
@@ -240,11 +232,11 @@ class Playbook:
         The first list of a rule says what it is about, so it has to be met.
         """
         said, weights = reading.said, self._index.weights
-        begun = {one.order: one for term in said | reading.around for one in self._first.get(term, ())}
+        begun = {one.order: one for term in said | reading.around for one in self._first[term]}
         for _, compiled in sorted(begun.items()):
-            if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
+            if not said.isdisjoint(compiled.none) or not _fits(compiled, reading):
                 continue
-            met = [group & said or group & reading.around for group in compiled.groups]
+            met = [said.intersection(group) or reading.around.intersection(group) for group in compiled.groups]
             unmet = sum(not group for group in met)
             own = sum(max(weights[term] for term in group) for group in met if group)
             if met and met[0] and unmet <= _MET * len(met):
@@ -298,7 +290,7 @@ class Playbook:
         if best is None:
             return None
         compiled, score = best
-        exact = not compiled.codes.isdisjoint(reading.said)
+        exact = not reading.said.isdisjoint(compiled.codes)
         sure = exact or not any(
             score - other < _CLOSE and rival.rule.category != compiled.rule.category for rival, other in scored
         )
@@ -325,8 +317,8 @@ class Playbook:
         candidates = {
             compiled.order: compiled
             for term in reading.said | reading.around
-            for compiled in touched.get(term, ())
-            if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
+            for compiled in touched[term]
+            if not compiled.rule.id.startswith(broad) or not reading.said.isdisjoint(compiled.codes)
         }
         few = _FEW if enough == _ENOUGH else _MANY
         hollow = self._general.empty(reading, few) if self._beside is not None else frozenset()
@@ -362,15 +354,15 @@ class Playbook:
         weights = self._index.weights
         reports = _CONTROLLER in self._general.homes(reading)  # “s7-bottles” controls bottles; its log is about more
         scored = []
-        named = {one.order: one for term in reading.named for one in self._first.get(term, ())}
+        named = {one.order: one for term in reading.named for one in self._first[term]}
         for _, compiled in sorted(named.items()):
             if not compiled.rule.id.startswith(PART):
                 continue
             words, trouble = compiled.groups
-            name = words & reading.named
-            if reports and compiled.rule.category == "mechanical" and words.isdisjoint(reading.said):
+            name = reading.named.intersection(words)
+            if reports and compiled.rule.category == "mechanical" and reading.said.isdisjoint(words):
                 continue
-            if not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
+            if not reading.said.isdisjoint(trouble) and reading.said.isdisjoint(compiled.none):
                 scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
         return max(scored, key=itemgetter(1), default=None)
 
@@ -378,25 +370,25 @@ class Playbook:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words, of which
         those of ``hollow`` do not count."""
         said, around, weights = reading.said, reading.around, self._index.weights
-        if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
+        if not said.isdisjoint(compiled.none) or not _fits(compiled, reading):
             return None
         own = near = empty = 0.0
         for group in compiled.groups:
-            if spoken := group & said:
+            if spoken := said.intersection(group):
                 met = max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
                 own += met
                 empty += met * (spoken <= hollow)
-            elif group & around and not compiled.rule.match.spoken:
+            elif not compiled.spoken and not around.isdisjoint(group):
                 near += 0.5
             else:
                 own = near = empty = 0.0
                 break
-        coded = compiled.codes & said
+        coded = said.intersection(compiled.codes)
         code = max((weights[term] for term in coded), default=0.0)
         if own - empty + code < enough + (near > 0):
             return None
-        preferred = sum(weights[term] for term in compiled.prefer & said)
-        preferred += 0.5 * len(compiled.prefer & (around - said))
+        preferred = sum(weights[term] for term in said.intersection(compiled.prefer))
+        preferred += 0.5 * len((around - said).intersection(compiled.prefer))
         where = len(compiled.service) + len(compiled.host) + len(compiled.context) > 0
         sure = compiled.rule.sure if coded else 0.0
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
@@ -416,7 +408,9 @@ class Playbook:
         """What the texts of a rule may use of ``log``; ``part`` is what a broad rule found there."""
         values = names(log)
         if compiled.groups and compiled.rule.id.startswith((BROAD, PART)):
-            called = (_called(self._index.texts[term], reading) for term in compiled.groups[0] & reading.said)
+            called = (
+                _called(self._index.text(term), reading) for term in reading.said.intersection(compiled.groups[0])
+            )
             values["part"] = max(
                 (name for name in called if len(name) <= _NAME_MAX), key=lambda name: (len(name), name), default=""
             )
@@ -467,13 +461,14 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading, sta
     )
 
 
-def _shared(lists: Mapping[int, Sequence[Compiled]]) -> dict[int, tuple[Compiled, ...]]:
-    """The same with one object for all terms that only one rule has: they are most of tens of thousands."""
-    alone: dict[int, tuple[Compiled, ...]] = {}
-    return {
-        term: alone.setdefault(rules[0].order, (rules[0],)) if len(rules) == 1 else tuple(rules)
-        for term, rules in lists.items()
-    }
+def _by_term(rules: Sequence[Compiled], terms: Iterable[Iterable[int]], count: int) -> list[tuple[Compiled, ...]]:
+    """By the number of each of ``count`` terms the rules that have it among theirs."""
+    found: list[tuple[Compiled, ...]] = [()] * count
+    for rule, numbers in zip(rules, terms, strict=True):
+        alone = (rule,)  # one object for all terms that only one rule has: they are most of tens of thousands
+        for term in numbers:
+            found[term] = found[term] + alone if found[term] else alone
+    return found
 
 
 @cache

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import translate
@@ -43,7 +44,7 @@ from andon.core.models import Severity
 from andon.explain.expressions import Expression, Trusted, regular
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
 from andon.explain.playbook.parsed_files import file_names, said_by
-from andon.explain.playbook.term_language import Vocabulary
+from andon.explain.playbook.term_language import Numbers, Vocabulary
 
 T = TypeVar("T")
 
@@ -81,20 +82,25 @@ class MatchSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context: Annotated[dict[str, _Text], Meta(max_length=40)] = {}
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule as written; texts are templates, see :func:`fill`."""
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule answers and how much it counts; texts are templates, see :func:`fill`."""
 
     id: str
     category: str
-    match: MatchSpec
     summary: str
     probable_cause: str
     checks: list[str]
     confidence: str = "medium"
-    capture: Annotated[list[str], Meta(max_length=20)] = []
     severity_floor: Severity | None = None
     weight: float = 0.0
     sure: float = 0.0
+
+
+class WrittenRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule as written."""
+
+    match: MatchSpec
+    capture: Annotated[list[str], Meta(max_length=20)] = []
     examples: Annotated[list[str], Meta(max_length=50)] = []
 
 
@@ -105,20 +111,23 @@ class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     look: str
 
 
-class Compiled(msgspec.Struct, frozen=True):
-    """A rule ready to match: terms by number, globs and captures as patterns. ``source`` is what answers name."""
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule ready to match: terms by number, globs and captures as patterns. ``source`` is what answers name,
+    ``phrases`` those of ``codes``, and of ``any`` where that is all it asks for, that are several plain words."""
 
     rule: Rule
     source: str
     order: int
-    groups: tuple[frozenset[int], ...]
-    none: frozenset[int]
-    codes: frozenset[int]
-    prefer: frozenset[int]
-    service: tuple[re.Pattern[str], ...]
-    host: tuple[re.Pattern[str], ...]
-    context: tuple[tuple[str, re.Pattern[str]], ...]
-    captures: tuple[Expression | Trusted, ...]
+    groups: tuple[Numbers, ...] = ()
+    none: Numbers = ()
+    codes: Numbers = ()
+    prefer: Numbers = ()
+    spoken: bool = False
+    phrases: tuple[int, ...] = ()
+    service: tuple[re.Pattern[str], ...] = ()
+    host: tuple[re.Pattern[str], ...] = ()
+    context: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    captures: tuple[Expression | Trusted, ...] = ()
 
 
 @contextmanager
@@ -149,7 +158,7 @@ def bundled_names(prefix: str = "") -> list[str]:
     return sorted(name for name in names - _NOT_RULES if not name.startswith((PARTS, CODES)))
 
 
-def bundled_rules() -> list[tuple[str, Rule]]:
+def bundled_rules() -> list[tuple[str, WrittenRule]]:
     """(file name, rule) of every bundled rule. Raises ConfigError naming file, rule and field."""
     return [
         (name, convert_rule(name, position, item))
@@ -164,15 +173,15 @@ def bundled_vocabulary() -> Mapping[str, Sequence[str]]:
     return bundled(VOCABULARY, dict[str, list[str]])
 
 
-def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary, *, own: bool = False) -> Compiled:
+def compile_rule(file: str, order: int, rule: WrittenRule, vocabulary: Vocabulary, *, own: bool = False) -> Compiled:
     """``rule`` ready to match, its terms added to the index; ``own`` is a rule of the site, whose expressions are
     bounded and whose file is told. Raises ConfigError naming file, rule and field."""
     field = "match"
 
-    def numbers(name: str, terms: Sequence[str]) -> frozenset[int]:
+    def numbers(name: str, terms: Sequence[str]) -> Numbers:
         nonlocal field
         field = f"match.{name}"
-        return vocabulary.numbers(terms)
+        return vocabulary.compact(terms)
 
     match = rule.match
     try:
@@ -187,19 +196,35 @@ def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary, *, o
         raise ConfigError(f"{file}: rule {rule.id}, field {field}: {error}.") from None
     if not codes and (not groups or not all(groups)):
         raise ConfigError(f"{file}: rule {rule.id}, field match: it would match everything; add any, all or codes.")
+    phrases = {
+        vocabulary.index.add(text) for text in (*match.codes, *(() if match.all else match.any)) if _is_phrase(text)
+    }
     return Compiled(
-        rule=rule,
+        rule=answer_of(rule),
         source=f"{rule.id} ({file.partition(', line ')[0]})" if own else rule.id,
         order=order,
         groups=tuple(groups),
         none=none,
         codes=codes,
         prefer=prefer,
+        spoken=match.spoken,
+        phrases=tuple(phrases),
         service=tuple(_glob(glob) for glob in match.service),
         host=tuple(_glob(glob) for glob in match.host),
         context=tuple((key, _glob(glob)) for key, glob in match.context.items()),
         captures=captures,
     )
+
+
+def _is_phrase(text: str) -> bool:
+    return " " in text and "ready" not in text and text.rstrip("!").replace(" ", "").isalpha()
+
+
+def answer_of(rule: WrittenRule) -> Rule:
+    """What stays of ``rule`` beside what it looks for."""
+    told = {name: getattr(rule, name) for name in Rule.__struct_fields__}
+    told["category"], told["confidence"] = sys.intern(rule.category), sys.intern(rule.confidence)
+    return Rule(**told)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -220,12 +245,12 @@ def _glob(glob: str) -> re.Pattern[str]:
     return re.compile(translate(glob.lower()))
 
 
-def convert_rule(file: str, position: int, item: Any) -> Rule:
+def convert_rule(file: str, position: int, item: Any) -> WrittenRule:
     """``item``, which stands at ``position`` in ``file``. Raises ConfigError naming file, rule and field."""
     name = item.get("id") if isinstance(item, dict) else None
     label = f"rule {name}" if isinstance(name, str) else f"rule number {position}"
     try:
-        rule = msgspec.convert(item, Rule, strict=False)
+        rule = msgspec.convert(item, WrittenRule, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{file}: {label}: {error}.") from None
     problem = _problem(rule)
@@ -234,7 +259,7 @@ def convert_rule(file: str, position: int, item: Any) -> Rule:
     return rule
 
 
-def _problem(rule: Rule) -> str | None:
+def _problem(rule: WrittenRule) -> str | None:
     """What is wrong with the values of ``rule``, as 'field: reason'; None where nothing is."""
     if not _ID.fullmatch(rule.id) or len(rule.id) > 64:
         return "id: small letters, digits and hyphens (kebab-case), two words or more, at most 64 characters"

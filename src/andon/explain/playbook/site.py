@@ -25,7 +25,7 @@ from andon.explain.playbook.rules import (
     VOCABULARY,
     Compiled,
     Lists,
-    Rule,
+    WrittenRule,
     bundled_vocabulary,
     compile_rule,
     convert_rule,
@@ -60,7 +60,7 @@ class SitePlaybook:
         self._loading = threading.Lock()
         #: The site's rules, and the bundled ones that stand beside them; None where it has none. Replaced as one.
         self._own: tuple[Playbook, Playbook] | None = None
-        self._good: dict[str, tuple[str, Rule]] = {}
+        self._good: dict[str, tuple[str, WrittenRule]] = {}
         self._wrong: list[str] = []
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ class SitePlaybook:
 
     def _build(self) -> None:
         vocabulary, problems = self._vocabulary()
-        good: dict[str, tuple[str, Rule]] = {}
+        good: dict[str, tuple[str, WrittenRule]] = {}
         rules: list[Compiled] = []
         for file, content in self._files:
             for position, (line, item) in enumerate(content.rules, 1):
@@ -159,7 +159,7 @@ class SitePlaybook:
                     kept = self._last_good(file, item, len(rules), vocabulary)
                     if kept is None or kept.rule.id in good:
                         continue
-                    rule, compiled = kept.rule, kept
+                    rule, compiled = self._good[kept.rule.id][1], kept
                 good[rule.id] = file, rule
                 rules.append(compiled)
         own = Playbook(rules, vocabulary.index, "this site's playbook rule") if rules else None
@@ -208,7 +208,7 @@ def _parse(file: str, text: str) -> _Content:
     return _Content(list(zip(lines, data or [], strict=True)), {})
 
 
-def _refuse_id(where: str, name: str, known: dict[str, tuple[str, Rule]]) -> None:
+def _refuse_id(where: str, name: str, known: dict[str, tuple[str, WrittenRule]]) -> None:
     if name.startswith((BROAD, PART)):
         raise ConfigError(
             f"{where}: rule {name}, field id: only bundled rules may begin with {BROAD} and {PART}; rename it."

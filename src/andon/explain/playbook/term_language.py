@@ -10,7 +10,7 @@ regular expressions here, so no text can make the search slow.
 from __future__ import annotations
 
 import re
-import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -22,7 +22,7 @@ from andon.core.late_patterns import late
 
 #: Words looked at in one text; more would be a dump, not a message.
 MAX_WORDS = 800
-#: How many letters of a beginning (``overheat*``) index it.
+#: How many letters a beginning (``overheat*``) has at least.
 _STEM = 3
 #: How many other words ``~`` allows.
 _GAP = 6
@@ -59,6 +59,10 @@ _REPEATS = 40
 _CODE = 3
 #: A marked term is at least as specific as this many words.
 _MARKED = 3.0
+#: Terms that stay taken apart, about a quarter of a kilobyte each: the texts of a site begin few others.
+_APART = 8192
+#: Sets of no more numbers are kept as tuples, which take a fifth; to compare one with what a text says takes as long.
+_FEW = 16
 
 
 class Term(msgspec.Struct, frozen=True, gc=False):
@@ -120,9 +124,8 @@ def parse_term(text: str) -> Term:
     """``text`` as a term. Raises ValueError that says what is wrong with it."""
     if _SIMPLE(text):
         plain = text.split(" ")
-        words_of_it = tuple(map(sys.intern, plain))
-        second = words_of_it[1] if len(plain) > 1 else ""
-        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain), second)
+        second = plain[1] if len(plain) > 1 else ""
+        return Term(tuple(plain), _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain), second)
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -138,7 +141,7 @@ def parse_term(text: str) -> Term:
             raise ValueError(f"{text!r} is not a term: words, each may end in *, the last may end in !")
         if wide and len(word) < _STEM:
             raise ValueError(f"{text!r} is too wide: a beginning needs at least {_STEM} letters before the *")
-        words.append(sys.intern(word))  # thousands of terms share a few thousand words
+        words.append(word)
         is_open.append(wide)
         gaps.append(gap)
         gap = 0
@@ -149,59 +152,86 @@ def parse_term(text: str) -> Term:
 
 
 class TermIndex:
-    """Every term of every rule, looked up together: one pass over the words of a text finds them all."""
+    """Every term of every rule, looked up together: one pass over the words of a text finds them all.
+
+    Tens of thousands of terms are kept as long as the process lives: as letters in a row, and taken apart when a text
+    has their first word.
+    """
 
     def __init__(self) -> None:
-        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning;
-        # most are alone and stand there without a list
-        self._exact: dict[str, int | list[int]] = {}
+        # the numbers of terms by the word, the first of several words or the beginning that they begin with; most are
+        # alone there and stand without a list
+        self._words: dict[str, int] = {}
+        self._phrases: dict[str, int | list[int]] = {}
         self._open: dict[str, int | list[int]] = {}
-        self._numbers: dict[str, int] = {}
-        #: Terms that a text has had the first word of, and those that are more than plain words: most are never asked.
+        self._longest = 0
+        #: What is known while terms are added; see :meth:`settle`.
+        self._numbers: dict[str, int] | None = {}
+        self._letters = bytearray()
+        self._ends = array("I")
+        #: Terms that a text has had the first word of lately.
         self._terms: dict[int, Term] = {}
-        self.weights: list[float] = []
-        self.texts: list[str] = []
+        self.weights = array("f")
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def text(self, number: int) -> str:
+        """The term of this number as it was added; "" for a mark."""
+        return self._letters[self._ends[number - 1] if number else 0 : self._ends[number]].decode()
 
     def add(self, text: str) -> int:
         """The number of the term ``text``, which is new or known. Raises ValueError."""
+        if self._numbers is None:
+            self._numbers = {known: number for number in range(len(self)) if (known := self.text(number))}
         number = self._numbers.get(text)
         if number is not None:
             return number
-        number = len(self.weights)
         if _SIMPLE(text):
             plain = text.split(" ")
-            weight, head, within = _weight_of(plain), plain[0], self._exact
+            weight, head, within = _weight_of(plain), plain[0], self._phrases
+            if len(plain) == 1:
+                number = self._numbers[text] = self._words[text] = self._put(text, weight)
+                return number
         else:
-            term = self._terms[number] = parse_term(text)
-            weight, head, within = term.weight, term.words[0], self._exact
-            if term.open[0]:
-                head, within = head[:_STEM], self._open
-        self._numbers[text] = number
-        self.weights.append(weight)
-        self.texts.append(text)
-        begun = within.setdefault(sys.intern(head), number)
+            term = parse_term(text)
+            weight, head, within = term.weight, term.words[0], self._open if term.open[0] else self._phrases
+        number = self._numbers[text] = self._put(text, weight)
+        if within is self._open:
+            self._longest = max(self._longest, len(head))
+        begun = within.setdefault(head, number)
         if isinstance(begun, list):
             begun.append(number)
         elif begun != number:
             within[head] = [begun, number]
         return number
 
+    def mark(self, weight: float) -> int:
+        """A number that no text has, for what is found in another way."""
+        return self._put("", weight)
+
+    def settle(self) -> None:
+        """Forget what only serves to add terms; a term that is added later takes a while."""
+        self._numbers = None
+
+    def _put(self, text: str, weight: float) -> int:
+        self._letters += text.encode()
+        self._ends.append(len(self._letters))
+        self.weights.append(weight)
+        return len(self.weights) - 1
+
     def _term(self, number: int) -> Term:
         term = self._terms.get(number)
         if term is None:
-            term = self._terms[number] = parse_term(self.texts[number])
+            if len(self._terms) >= _APART:
+                self._terms.clear()
+            term = self._terms[number] = parse_term(self.text(number))
         return term
-
-    def mark(self, weight: float) -> int:
-        """A number that no text has, for what is found in another way."""
-        self.weights.append(weight)
-        self.texts.append("")
-        return len(self.weights) - 1
 
     def find(self, words: Sequence[str]) -> set[int]:
         """The numbers of the terms that stand in ``words``."""
         found: set[int] = set()
-        exact, opened, texts, terms = self._exact, self._open, self.texts, self._terms
+        alone, phrases, opened, terms = self._words, self._phrases, self._open, self._terms
         times: defaultdict[str, int] = defaultdict(int)
         often = len(words) > _REPEATS
         for at, word in enumerate(words):
@@ -209,22 +239,27 @@ class TermIndex:
                 times[word] += 1
                 if times[word] > _REPEATS:
                     continue
+            if (single := alone.get(word)) is not None:
+                found.add(single)
             follows = words[at + 1] if at + 1 < len(words) else ""
-            begun = exact.get(word, ())
+            begun = phrases.get(word, ())
             for number in (begun,) if isinstance(begun, int) else begun:
-                if texts[number] != word:
-                    term = terms.get(number) or self._term(number)
-                    # most do not get past their second word
-                    if (term.second and term.second != follows) or number in found or not _stands(term, words, at):
-                        continue
-                found.add(number)
-            begun = opened.get(word[:_STEM], ())
-            for number in (begun,) if isinstance(begun, int) else begun:
-                term = terms[number]
-                if word.startswith(term.words[0]) and (len(term.words) == 1 or _stands(term, words, at)):
+                term = terms.get(number) or self._term(number)
+                # most do not get past their second word
+                if (not term.second or term.second == follows) and number not in found and _stands(term, words, at):
                     found.add(number)
+            for end in range(_STEM, min(len(word), self._longest) + 1):
+                if (begun := opened.get(word[:end], ())) == ():
+                    continue
+                for number in (begun,) if isinstance(begun, int) else begun:
+                    term = terms.get(number) or self._term(number)
+                    if len(term.words) == 1 or _stands(term, words, at):
+                        found.add(number)
         return found
 
+
+#: Numbers of terms, each once: to be compared by the methods of a set that take anything.
+Numbers = frozenset[int] | tuple[int, ...]
 
 #: So far may lists of the vocabulary refer to one another.
 LISTS_DEEP = 20
@@ -240,6 +275,7 @@ class Vocabulary:
         self._depth = 0
         #: Each set once: many rules ask for the same lists.
         self._known: dict[frozenset[int], frozenset[int]] = {}
+        self._compact: dict[frozenset[int], Numbers] = {}
 
     def numbers(self, terms: Iterable[str]) -> frozenset[int]:
         """The numbers of ``terms``, each ``$name`` replaced by its list.
@@ -254,6 +290,11 @@ class Vocabulary:
                 found.add(self.index.add(term))
         numbers = frozenset(found)
         return self._known.setdefault(numbers, numbers)
+
+    def compact(self, terms: Iterable[str]) -> Numbers:
+        """The same as it is kept for thousands of rules. Raises ValueError."""
+        numbers = self.numbers(terms)
+        return self._compact.setdefault(numbers, numbers if len(numbers) > _FEW else tuple(numbers))
 
     def _listed(self, name: str) -> frozenset[int]:
         if name not in self._lists:

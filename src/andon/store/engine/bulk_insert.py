@@ -13,16 +13,25 @@ from andon.store.schema.columns import metadata
 from andon.store.schema.dialect import is_postgres, run
 
 _ROWS_PER_STATEMENT = 100
+#: Rows with more text than this, in characters, go one by one.
+_TOGETHER = 1 << 20
 _ARRAYS = {int: "bigint", str: "text", float: "float8", bool: "boolean", bytes: "bytea"}
 
 
 def insert_rows(
-    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], suffix: str = ""
+    connection: Connection,
+    table: str,
+    columns: tuple[str, ...],
+    rows: Iterable[tuple[Any, ...]],
+    suffix: str = "",
+    *,
+    size: int = 0,
 ) -> None:
     """Insert ``rows``, ``suffix`` being what the statement does on a conflict.
 
     Most go by the hundred to a statement: a statement for each row costs about as much as the row itself. The rest
-    goes row by row, so that there are only two statements to compile for each set of columns.
+    goes row by row, so that there are only two statements to compile for each set of columns. So do all where they
+    hold much text (``size``, in characters): SQLite keeps what a statement was given until that is run again.
     """
     if is_postgres(connection):
         _insert_columns(connection, table, columns, rows, suffix)
@@ -30,7 +39,7 @@ def insert_rows(
     width = len(columns)
     flat = list(chain.from_iterable(rows))
     step = width * _ROWS_PER_STATEMENT
-    whole = len(flat) - len(flat) % step
+    whole = len(flat) - len(flat) % step if size <= _TOGETHER else 0
     for start in range(0, whole, step):
         statement = _statement(table, columns, _ROWS_PER_STATEMENT, suffix)
         connection.exec_driver_sql(statement, tuple(flat[start : start + step]))

@@ -283,7 +283,8 @@ def _insert_logs(
         for name in OF_ORIGIN:
             values = zip(fields[name], origins, strict=True)
             columns[name] = [value if origin is None else None for value, origin in values]
-    insert_rows(connection, "log_rows", tuple(columns), zip(*columns.values(), strict=True))
+    size = sum(map(len, fields["message"])) + sum(map(len, filter(None, fields["context"])))
+    insert_rows(connection, "log_rows", tuple(columns), zip(*columns.values(), strict=True), size=size)
 
 
 def _save_patterns(
