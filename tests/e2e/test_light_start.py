@@ -32,7 +32,7 @@ NOT_YET = frozenset(
             "andon.app.telling",
             "andon.app.models_asked",
         ),
-        *("andon.explain.trials.bank", "yaml", "click", "uvicorn.main", "andon.core.settings.connectors.jira_settings"),
+        *("andon.explain.trials.bank", "yaml", "andon.core.settings.connectors.jira_settings"),
     )
 )
 #: The same where a model is configured: nothing that asks it is there before it is asked.

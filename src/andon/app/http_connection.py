@@ -11,8 +11,7 @@ import asyncio
 from typing import Any
 
 import h11
-
-from andon.app.bare_uvicorn import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 #: Within so many seconds of the connection (or of its first byte after an answer) a request's head must be there, …
 HEAD_SECONDS = 10.0

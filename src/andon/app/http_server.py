@@ -13,8 +13,9 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
+import uvicorn
+from uvicorn.server import ServerState
 
-from andon.app.bare_uvicorn import Config, Server, ServerState
 from andon.app.http_connection import Connection
 from andon.core.errors import ConfigError, InUseError
 
@@ -59,10 +60,10 @@ class _State(ServerState):
         """The base class begins with none."""
 
 
-class _Server(Server):
+class _Server(uvicorn.Server):
     """uvicorn's own loop wakes ten times a second, to renew the date and to see whether it should end; this sleeps."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         logging.getLogger("uvicorn.error").addFilter(_NOTHING_CUT)  # one of its own is not added twice
         self._leaving = asyncio.Event()
@@ -107,7 +108,7 @@ class HttpServer:
         self._beside, self._named = beside, named
         self._host, self._wanted = host, port
         self._socket: socket.socket | None = None
-        config = Config(
+        config = uvicorn.Config(
             self._serve,
             interface="asgi3",
             http=Connection,
