@@ -44,8 +44,7 @@ sys.modules["rich"] = None
 import structlog
 del sys.modules["rich"]
 import asyncio, msgspec, nats, nats.micro, prometheus_client, pydantic_settings, sqlalchemy, typer._adapters, uvloop
-import sqlalchemy.dialects.sqlite, starlette.requests, starlette.responses
-from andon.app import bare_uvicorn
+import sqlalchemy.dialects.sqlite, starlette.requests, starlette.responses, uvicorn
 print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
 """
 STAND_IN = Path(__file__).parents[1] / "tests" / "support" / "ollama.py"
