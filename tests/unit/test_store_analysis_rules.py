@@ -174,7 +174,7 @@ def test_the_settings_say_what_is_analyzed(tmp_path: Path, monkeypatch: pytest.M
     assert policy.rule("x") == Rule("novel", "WARNING")
     assert (policy.renew_after, policy.renew_interval) == (2 * 24 * HOUR, 24 * HOUR)
     file.write_text('[services.lab]\nanalyse = "none"\n')
-    with pytest.raises(ConfigError, match="ANDON_SERVICES"):
+    with pytest.raises(ConfigError, match=r"\[services.lab\] in andon.toml, analyse: there is no such key"):
         load_settings()
 
 

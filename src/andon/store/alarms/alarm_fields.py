@@ -110,7 +110,7 @@ def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(256)
 def _plain_names(names: tuple[str, ...]) -> tuple[str, ...] | None:
     """The plain names of a context's fields; None where two are the same, or one is none."""
     found = tuple(_plain(name) if len(name) <= NAME_MAX else "" for name in names)
