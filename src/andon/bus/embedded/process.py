@@ -38,7 +38,7 @@ MAX_LOG_LINE = 4096
 #: Held down by Go's soft limit: the server's page buffers otherwise grow with the store. Lower than this it collects
 #: all the time while somebody reads a backlog, of which it keeps two blocks of 8 MiB at hand: at 32 MiB a message costs
 #: it five times the processor, more than Andon needs to record it.
-MEMORY_LIMIT = "56MiB"
+MEMORY_LIMIT = "48MiB"
 #: What a Python and a Go program need of our environment; nothing that may hold a secret.
 PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
