@@ -125,6 +125,9 @@ def test_patterns_show_tells_all_about_a_problem(andon: Commands) -> None:
     assert "press-0 (2)" in shown or "press-0 (3)" in shown
     assert "varies: pressure, prime, oil, flow, seal" in shown
     assert "Coolant pump <*> lost [bold]power[/]" in shown
+    facts = [line for line in shown.splitlines() if line.startswith(("problem ", "key ", "occurrences "))]
+    assert len(facts) == 3
+    assert {len(one) - len(one.split(maxsplit=1)[1]) for one in facts} == {13}, "values begin in one column"
 
 
 def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ class _Command:
 
         def tell(read: int, logs: int) -> None:
             rate = logs / max(time.monotonic() - started, 0.001)
-            progress.update(task, completed=read, logs=f"{logs:,} logs, {rate:,.0f}/s")
+            progress.update(task, completed=read, logs=f"{counted(logs, 'log')}, {rate:,.0f}/s")
 
         importer.progress = tell
         done = await importer.take(path)

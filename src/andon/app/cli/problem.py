@@ -39,8 +39,8 @@ HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
 def print_problem(problem: Problem, settings: Settings) -> None:
     """One problem for people."""
-    print_place(problem, settings)
-    print_course(problem)
+    print_facts(_place(problem, settings) | _course(problem))
+    print_goes_with(problem)
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
     text = problem.explanation.text if problem.explanation else "Not explained yet."
     print_box(f"explanation: {label}", text)
@@ -71,12 +71,12 @@ def print_verdicts(problem: Problem, settings: Settings) -> None:
         print_wrapped(f"  {when}{by}: {what} of {whose} was {one.verdict}{note}")
 
 
-def print_place(problem: Problem, settings: Settings) -> None:
+def _place(problem: Problem, settings: Settings) -> dict[str, str | Text]:
     """Where, when and how often."""
     pattern, zone = problem.pattern, settings.time_zone
     hosts = [f"{host.hostname} ({host.count:,})" for host in problem.hosts[:HOSTS_SHOWN]]
     more = len(problem.hosts) - HOSTS_SHOWN
-    facts: dict[str, str | Text] = {
+    return {
         "problem": one_line(pattern.template),
         "part of": f"problem {pattern.merged_into}" if pattern.merged_into else "",
         "newest log": one_line(problem.newest.message)[:500] if problem.newest else "",
@@ -87,20 +87,22 @@ def print_place(problem: Problem, settings: Settings) -> None:
         "hosts": ", ".join(hosts) + (f" and {more} more" if more > 0 else ""),
         "key": pattern.fingerprint,
     }
-    print_facts(facts)
 
 
-def print_course(problem: Problem) -> None:
-    """Where and when, in the 30 days up to its newest log, and what it goes with."""
+def _course(problem: Problem) -> dict[str, str | Text]:
+    """Where and when, in the 30 days up to its newest log."""
     found = problem.breakdown
     between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
-    facts = {
+    return {
         "occurrences": f"{found.occurrences:,} in 30 days{between}" if found.occurrences else "",
         "machines": _shares(found.machine),
         "lines": _shares(found.line),
         "shifts": ", ".join(f"{one.name} {one.count:,} ({shown_rate(one.per_hour)} an hour)" for one in found.shifts),
     }
-    print_facts(facts)
+
+
+def print_goes_with(problem: Problem) -> None:
+    """Which problems it comes with."""
     if problem.goes_with:
         console.print("[bold]goes with[/]")
     for pair in problem.goes_with or []:

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.ingest.sources.browsing import Listed
 
+#: Why a service tells nothing of sources that are configured: either may be.
+_NOT_STARTED = (
+    "the service has not started these sources; restart it if they were configured after its start, else wait a moment"
+)
+
 app = typer.Typer(cls=Group, invoke_without_command=True, add_completion=False)
 
 
@@ -49,7 +54,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
         with waiting("Asking the service"):
             found, why = ask(settings, "inputs")["items"], None
         if not found and (found := _configured(settings)):
-            why = "the service is still starting them"
+            why = _NOT_STARTED
     except (NotRunning, NotAnswered) as error:
         found, why = _configured(settings), str(error)
     if as_json:
