@@ -12,9 +12,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from andon.app.cli import run as run_command
 from andon.app.cli.demo import demo_settings
 from andon.app.cli.output import warn_of_other_broker
 from andon.app.doctor.next_step import start_here
@@ -25,6 +27,8 @@ from andon.core.settings.announcing import announced, said
 from andon.core.settings.settings import load_settings
 from support.commands import Commands
 from support.environment import plain_environment
+from support.http_servers import StandInServer
+from support.patience import PATIENCE
 from support.ports import free_ports
 
 Place = Callable[[str], Path]
@@ -181,6 +185,7 @@ def test_a_service_of_another_user_is_recognised_by_its_answer(monkeypatch: pyte
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         monkeypatch.setattr(whereabouts, "USUAL_PORT", server.server_port)
+        monkeypatch.setattr(whereabouts, "ANSWER_WITHIN", PATIENCE)
         assert "seems to belong to another user" in whereabouts.start_advice()
         server.socket.close()
         assert whereabouts.start_advice() == "start `andon run`"
@@ -328,3 +333,33 @@ def test_a_service_with_other_data_that_has_our_port_is_named(
             warn_of_other_broker(settings)
             assert capsys.readouterr().err == ""
     assert whereabouts.other_data_at("ANDON_HTTP_PORT", http, own) is None
+
+
+def test_an_andon_that_says_nowhere_where_it_is_is_told_by_its_answer(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a demo, where a start finds the port taken; another program's answer is not taken for an Andon's."""
+
+    class Handler(BaseHTTPRequestHandler):
+        answer = b'{"status":"alive"}'
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.answer)
+
+        def log_message(self, *_given: Any) -> None:
+            pass
+
+    with StandInServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setattr(whereabouts, "ANSWER_WITHIN", PATIENCE)
+        port = server.server_address[1]
+        settings = load_settings(data_dir=machine / "mine", http_port=port)
+        taken, locked = f"cannot listen on 127.0.0.1 port {port} for HTTP", "the database is in use by another Andon"
+        assert "a demo" in run_command._holder(settings, taken)
+        assert run_command._holder(settings, locked) == ""
+        Handler.answer = b"hello"
+        assert run_command._holder(settings, taken) == ""
+        server.shutdown()
+    assert run_command._holder(settings, taken) == ""

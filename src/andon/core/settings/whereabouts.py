@@ -29,6 +29,8 @@ INSTALLED = Path("/etc/andon/location")
 RUN_BY_ROOT = Path("/run/andon/running")
 #: Names that say which service is meant: with one of them in the environment no other is looked for.
 DECIDING = ("ANDON_CONFIG", "ANDON_DATA_DIR", "DB_PATH", "NATS_URL")
+#: Seconds in which a service is asked whether it is one.
+ANSWER_WITHIN = 0.5
 #: Where a service answers unless it was told otherwise, and what to do where one does that we know nothing of.
 USUAL_PORT = 8420
 _ANOTHERS = (
@@ -126,7 +128,7 @@ def start_advice(otherwise: str = "start `andon run`", *, ask: bool = True) -> s
     others = running_services()
     there = others[0] if others else installed()
     if there is None:
-        return _ANOTHERS if ask and _answers() else otherwise
+        return _ANOTHERS if ask and answers(USUAL_PORT) else otherwise
     verb = "runs" if others else "is installed"
     return (
         f"Andon {verb} with the settings in {there.directory}: to reach that one, unset {', '.join(DECIDING)} and run "
@@ -134,13 +136,14 @@ def start_advice(otherwise: str = "start `andon run`", *, ask: bool = True) -> s
     )
 
 
-def _answers() -> bool:
+def answers(port: int) -> bool:
+    """Whether an Andon answers at a port of this machine within :data:`ANSWER_WITHIN`."""
     from urllib.error import URLError  # rarely needed, and not light
     from urllib.request import ProxyHandler, build_opener
 
-    address = f"http://127.0.0.1:{USUAL_PORT}/healthz"
+    address = f"http://127.0.0.1:{port}/healthz"
     try:
-        with build_opener(ProxyHandler({})).open(address, timeout=0.5) as answer:
+        with build_opener(ProxyHandler({})).open(address, timeout=ANSWER_WITHIN) as answer:
             return bool(answer.read(100) == b'{"status":"alive"}')
     except (URLError, OSError, ValueError, HTTPException):
         return False
