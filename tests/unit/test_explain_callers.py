@@ -149,6 +149,22 @@ async def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert p.metrics.registry.get_sample_value("andon_callers_dropped_total") == 1
 
 
+async def test_who_waits_takes_the_place_of_a_publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of publishers that want the acknowledgement only leaves no caller without an answer."""
+
+    monkeypatch.setattr(desk, "SLOTS", 1)
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+        inbox = "_INBOX.JZ0eRjbNqTmTkTqzZaKZAq"
+        p.desk.plain(b'{"message": "published"}', "agent.technical.support", f"{inbox}.7")
+        caller = p.bus.subscribe(inbox)
+        p.desk.plain(json.dumps(log()).encode(), "agent.technical.support", inbox)
+        p.desk.plain(b'{"message": "published as well"}', "agent.technical.support", f"{inbox}.8")
+        assert p.metrics.registry.get_sample_value("andon_callers_dropped_total") == 2
+        p.bus.publish("agent.technical.support", json.dumps(log()).encode())
+        p.start()
+        assert (await next_reply(caller))["original_message"] == log()
+
+
 async def test_endpoint_caller_without_a_place_has_its_log_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine, event
 
 from andon.core.remembered import LONGEST, remembered
-from andon.explain.callers.slots import Caller, Slots
+from andon.explain.callers.slots import PLAIN, UNASKED, Caller, Slots
 from andon.grouping import fault_words, places
 from andon.grouping.fingerprint import Fingerprinter, RecentCache
 from andon.grouping.merge import Merger, _weight
@@ -105,12 +105,30 @@ def test_a_place_is_found_for_a_caller_alone_however_much_it_sent() -> None:
         raise AssertionError("nobody is answered here")
 
     large, small = (Caller(bytes(size), unread, 0.0, "request") for size in (100, 10))
-    slots = Slots(10, 50)
+    slots = Slots(10, 50, 50)
     assert slots.take(large) == []
     assert slots.take(small) is None
     assert slots.leave(large)
     assert slots.take(small) == []
     assert slots.take(large) is None
+
+
+def test_who_reads_no_answer_takes_no_place_from_callers() -> None:
+    """Publishers hold a part of the bytes at most, and give their places up to who asked."""
+
+    async def unread(_body: bytes) -> None:
+        raise AssertionError("nobody is answered here")
+
+    def one(rank: int) -> Caller:
+        return Caller(bytes(10), unread, 0.0, "request", rank)
+
+    slots = Slots(10, 50, 20)
+    publishers = [one(UNASKED) for _ in range(3)]
+    assert [slots.take(publisher) for publisher in publishers] == [[], [], None]
+    callers = [one(PLAIN) for _ in range(6)]
+    taken = [slots.take(caller) for caller in callers]
+    assert taken == [[], [], [], [publishers[1]], [publishers[0]], None]
+    assert len(slots) == 5
 
 
 @pytest.mark.parametrize(("size", "statements"), [(0, 2), (2**21, 1)])

@@ -48,7 +48,9 @@ from andon.store import Store, queue, recording
 log = structlog.get_logger(__name__)
 
 SLOTS = 4096
-SLOTS_BYTES = 8 * 1024 * 1024
+SLOTS_BYTES = 32 * 1024 * 1024
+#: What publishers that want no answer may hold of that: in a flood of large logs all of it.
+UNASKED_BYTES = 8 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
 #: A log of a caller's bytes that was taken for another's is the caller's after all where no other came for so long.
@@ -94,7 +96,7 @@ class CallerDesk:
             selective=self.asks is not None,
             clock=self.wall_clock,
         )
-        self._slots = Slots(SLOTS, SLOTS_BYTES)
+        self._slots = Slots(SLOTS, SLOTS_BYTES, UNASKED_BYTES)
         self._expected = Expected()
         self._attached: dict[int, list[Caller]] = {}
         #: The last two batches: for callers that are heard of a moment late.
@@ -114,8 +116,8 @@ class CallerDesk:
             self._expected.note(payload)
             return
         send = functools.partial(self.publisher.send, reply)
-        caller = Caller(payload, send, self.clock() + self.patience, "request", arrived=arrived)
-        caller.asked = not slots.shared_inbox(reply)
+        rank = slots.UNASKED if slots.shared_inbox(reply) else slots.PLAIN
+        caller = Caller(payload, send, self.clock() + self.patience, "request", rank, arrived=arrived)
         self._expect(caller)
 
     async def analyze(self, payload: bytes) -> bytes:

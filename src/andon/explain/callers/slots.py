@@ -9,9 +9,11 @@ import msgspec
 from andon.core.models import Severity
 from andon.explain.callers import payloads
 
-#: The rank of a plain caller, who may be no caller at all; requests to the endpoint rank above by their severity.
-PLAIN = 0
-_RANKS = len(Severity) + 1
+#: The rank of who named an inbox where it surely waits for the acknowledgement only (see :func:`shared_inbox`).
+UNASKED = 0
+#: The rank of a plain caller; requests to the endpoint rank above by their severity.
+PLAIN = 1
+_RANKS = len(Severity) + 2
 _NUID = 22
 
 
@@ -32,14 +34,15 @@ def shared_inbox(reply: str) -> bool:
 class Caller(msgspec.Struct, eq=False):
     """One caller in memory.
 
-    ``rank`` above :data:`PLAIN` is that of a caller who asked for exactly one reply, and raises the priority.
+    ``rank`` above :data:`PLAIN` is that of a caller who asked for exactly one reply, and raises the priority; one of
+    :data:`UNASKED` hardly reads an answer.
     ``displaced`` is called where somebody more urgent got the place. ``about`` is the stored log, once there is one.
 
     ``request`` is the id of the message that a request to the endpoint becomes, ``sequence`` its place in the stream
     once it is there. ``arrived`` is the caller's place among
     what the connection received (0 where nobody counts), ``behind`` how many equal messages that came before it are not
     recorded yet. ``passed`` is a log of the same bytes that was taken for another's, ``passed_at`` since when (the
-    desk's clock). ``asked`` says whether the sender surely reads an answer.
+    desk's clock).
     """
 
     payload: bytes
@@ -55,7 +58,11 @@ class Caller(msgspec.Struct, eq=False):
     behind: int = 0
     passed: payloads.Subject | None = None
     passed_at: float = 0.0
-    asked: bool = True
+
+    @property
+    def asked(self) -> bool:
+        """Whether the sender reads an answer, as far as one can tell."""
+        return self.rank > UNASKED
 
     @property
     def urgent(self) -> bool:
@@ -64,11 +71,15 @@ class Caller(msgspec.Struct, eq=False):
 
 
 class Slots:
-    """At most ``most`` callers with at most ``most_bytes`` of payload between them, or one with more."""
+    """At most ``most`` callers with at most ``most_bytes`` of payload between them, or one with more.
 
-    def __init__(self, most: int, most_bytes: int) -> None:
+    Those of rank :data:`UNASKED`, every publisher in a flood, hold at most ``unasked_bytes`` of that.
+    """
+
+    def __init__(self, most: int, most_bytes: int, unasked_bytes: int) -> None:
         self._most = most
         self._most_bytes = most_bytes
+        self._unasked_bytes = unasked_bytes
         self._ranks: list[dict[Caller, None]] = [{} for _ in range(_RANKS)]
         self._bytes = [0] * _RANKS
 
@@ -100,7 +111,11 @@ class Slots:
         return displaced
 
     def _too_much(self, held: int, caller: Caller) -> bool:
-        return held > 0 and held + len(caller.payload) > self._most_bytes
+        size = len(caller.payload)
+        unasked = self._bytes[UNASKED] if caller.rank == UNASKED else 0
+        if unasked > 0 and unasked + size > self._unasked_bytes:
+            return True
+        return held > 0 and held + size > self._most_bytes
 
     def leave(self, caller: Caller) -> bool:
         """Free the caller's place; False where it had none any more."""
