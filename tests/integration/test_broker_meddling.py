@@ -441,7 +441,7 @@ async def test_state_makes_again_what_is_missing(server: str) -> None:
 async def test_the_broker_tells_of_changes(server: str, what: str) -> None:
     """Without anybody asking; of an updated consumer our own broker tells.
 
-    Of six hundred events right behind a subscription the server sends one to nobody, so that is tried three times.
+    Of some hundred events right behind a subscription the server sends one to nobody, so that is tried three times.
     """
     for _ in range(3):
         if await _is_told(server, what):

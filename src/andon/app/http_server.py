@@ -164,7 +164,8 @@ class HttpServer:
             named = self._named
             place = f"cannot listen on {self._host} port {self._wanted} for {named.purpose} ({error.strerror}): "
             if error.errno == errno.EADDRINUSE:
-                raise InUseError(f"{place}stop the program that uses it or set {named.port}") from None
+                said = f"{place}stop the program that uses it or set {named.port}"
+                raise InUseError(said, self._wanted) from None
             if error.errno == errno.EACCES:
                 raise ConfigError(f"{place}set {named.port} to one above 1023") from None
             raise ConfigError(f"{place}set {named.host} to an address of this machine") from None

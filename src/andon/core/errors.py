@@ -43,7 +43,14 @@ class ConfigError(AndonError):
 
 
 class InUseError(AndonError):
-    """Another process owns what we need (data directory, broker store, port): stop it or choose another."""
+    """Another process owns what we need (data directory, broker store, port): stop it or choose another.
+
+    ``port`` is the number where it is a port.
+    """
+
+    def __init__(self, said: str, port: int | None = None) -> None:
+        super().__init__(said)
+        self.port = port
 
 
 class BackupError(AndonError):

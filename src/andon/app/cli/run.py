@@ -67,13 +67,16 @@ def _greeting() -> Greet | None:
     return greet
 
 
-def _holder(settings: Settings, trouble: str) -> str:
-    """Which Andon has one of our ports, to be put behind ``trouble``; "" where none does that we know of."""
+def _holder(settings: Settings, taken: int | None) -> str:
+    """Which Andon has one of our ports, as the end of a sentence; "" where none does that we know of.
+
+    ``taken`` is the port that a start found taken, None where it failed over something else.
+    """
     ports = {"ANDON_HTTP_PORT": settings.http_port, "ANDON_NATS_PORT": settings.nats_port}
     found = (other_data_at(name, port, settings.data_dir) for name, port in ports.items())
     if place := next(filter(None, found), None):
         return f". The Andon that keeps its data in {place} has this port"
-    if f"port {settings.http_port} " in trouble and answers(settings.http_port):  # which does not say where it is
+    if taken == settings.http_port and answers(taken):  # which does not say where it is
         return ". An Andon answers there: a demo, or that of another user"
     return ""
 
@@ -88,6 +91,6 @@ def _run(given: dict[str, Any]) -> None:
         try:
             run_service(settings, web.listen, _greeting())
         except InUseError as error:
-            raise InUseError(f"{error}{_holder(settings, str(error))}") from None
+            raise InUseError(f"{error}{_holder(settings, error.port)}", error.port) from None
     # All is closed. Python's last walk through every object of every library would take 0.3 s, on a busy machine more.
     gc.freeze()

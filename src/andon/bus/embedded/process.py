@@ -327,7 +327,8 @@ def port_taken(port: int, setting: str = "ANDON_NATS_PORT", other: str = "NATS s
     """The error for a port that somebody else listens on."""
     return InUseError(
         f"port {port} is taken by another process: stop that process (another {other} or Andon?), or set {setting} to "
-        "a free port"
+        "a free port",
+        port,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from andon.core.errors import ConfigError
-from andon.core.settings.settings import Settings, environment_name, file_values
+from andon.core.settings.settings import Settings, environment_name, file_name, file_values, given_names
 
 
 def origins(settings: Settings, dotenv: Path = Path(".env")) -> dict[str, str]:
@@ -33,9 +33,7 @@ def _places(dotenv: Path) -> list[tuple[str, set[str]]]:
     except ConfigError:  # it was changed since the start
         in_file = set()
     try:
-        in_dotenv = {name.upper() for name, value in dotenv_values(dotenv).items() if value}
+        in_dotenv = given_names(dotenv_values(dotenv))
     except (OSError, UnicodeDecodeError):
         in_dotenv = set()
-    in_environment = {name.upper() for name, value in os.environ.items() if value}
-    file = Path(os.environ.get("ANDON_CONFIG") or "andon.toml").name
-    return [("environment", in_environment), (dotenv.name, in_dotenv), (file, in_file)]
+    return [("environment", given_names(os.environ)), (dotenv.name, in_dotenv), (file_name(), in_file)]

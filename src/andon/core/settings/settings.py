@@ -423,9 +423,19 @@ def load_settings(service: Whereabouts | None = None, /, **overrides: Any) -> Se
 
 def _in_file(dotenv: Path, others: set[str]) -> InFile:
     """What ``andon.toml`` says, without what the environment, ``dotenv`` and ``others`` say before it."""
-    before = others | {name.upper() for name, value in (*os.environ.items(), *dotenv_values(dotenv).items()) if value}
+    before = others | given_names(os.environ) | given_names(dotenv_values(dotenv))
     values = {name: value for name, value in file_values().items() if name not in before}
-    return InFile(Path(os.environ.get("ANDON_CONFIG") or "andon.toml").name, values)
+    return InFile(file_name(), values)
+
+
+def given_names(values: Mapping[str, str | None]) -> set[str]:
+    """The environment names in ``values`` that say something: an empty one counts as not there."""
+    return {name.upper() for name, value in values.items() if value}
+
+
+def file_name() -> str:
+    """What people call the settings file."""
+    return Path(os.environ.get("ANDON_CONFIG") or "andon.toml").name
 
 
 def _standing_in(settings: Settings, service: Whereabouts, overrides: Mapping[str, Any]) -> Settings:

@@ -33,7 +33,8 @@ async def bound(opening: Awaitable[T], setting: str, host: str, port: int) -> T:
         if error.errno == errno.EADDRINUSE:
             raise InUseError(
                 f"{setting}: another program uses {place}, often rsyslog or syslog-ng: stop it, have it forward to "
-                "Andon, or choose another port"
+                "Andon, or choose another port",
+                port,
             ) from None
         if error.errno in (errno.EACCES, errno.EPERM):
             raise ConfigError(
