@@ -7,8 +7,9 @@ nowhere else.
 A name is imported when it is asked for: a command that lists logs needs a third of this.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from andon.core.late_names import late_names
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -97,22 +98,20 @@ __all__ = [
 
 #: Where each name stands that is no module of this package itself.
 _PLACES = {
-    "sqlalchemy": ("Connection",),
-    "andon.store.engine.copies": ("Held", "check_integrity", "copy_database", "flush", "held_in", "upgrade_copies"),
-    "andon.store.engine.database": ("Durability",),
-    "andon.store.engine.database_lock": ("lock_database",),
-    "andon.store.engine.elsewhere": ("Elsewhere",),
-    "andon.store.engine.prepare": ("Preparation", "prepare"),
-    "andon.store.engine.vacuum": ("compact",),
-    "andon.store.engine.visitor": ("Ask", "Visitor", "change", "changer"),
-    "andon.store.recording.handled_sequences": ("set_floor",),
-    "andon.store.retention.steps": ("Retention", "deleted_by_others"),
-    "andon.store.rules.analysis": ("AnalysisPolicy", "Rule", "novel"),
-    "andon.store.rules.retention": ("Judge", "KeepPolicy", "KeepRule", "keep_all"),
-    "andon.store.schema.tables": ("HEAD", "KNOWN_REVISIONS"),
-    "andon.store.store": ("Store",),
+    "engine.copies": ("Held", "check_integrity", "copy_database", "flush", "held_in", "upgrade_copies"),
+    "engine.database": ("Durability",),
+    "engine.database_lock": ("lock_database",),
+    "engine.elsewhere": ("Elsewhere",),
+    "engine.prepare": ("Preparation", "prepare"),
+    "engine.vacuum": ("compact",),
+    "engine.visitor": ("Ask", "Connection", "Visitor", "change", "changer"),
+    "recording.handled_sequences": ("set_floor",),
+    "retention.steps": ("Retention", "deleted_by_others"),
+    "rules.analysis": ("AnalysisPolicy", "Rule", "novel"),
+    "rules.retention": ("Judge", "KeepPolicy", "KeepRule", "keep_all"),
+    "schema.tables": ("HEAD", "KNOWN_REVISIONS"),
+    "store": ("Store",),
 }
-_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 #: Modules of its packages.
 _INSIDE = {
     "audit": "engine.audit",
@@ -121,14 +120,8 @@ _INSIDE = {
     "pictures": "recording.pictures",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """What is called so. Raises AttributeError."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _PLACE_OF:
-        found: Any = getattr(import_module(_PLACE_OF[name]), name)
-    else:
-        found = import_module(f"{__name__}.{_INSIDE.get(name, name)}")
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:
+    _NAMES = {name for names in _PLACES.values() for name in names}
+    __getattr__ = late_names(
+        __name__, _PLACES, {name: _INSIDE.get(name, name) for name in __all__ if name not in _NAMES}
+    )
